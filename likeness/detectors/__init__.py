@@ -1,0 +1,1 @@
+"""Manipulation detectors, one file each; `likeness.registry` lists them without importing any."""

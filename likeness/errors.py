@@ -1,0 +1,88 @@
+"""Every error that Likeness raises on purpose, in one tree.
+
+    LikenessError                  exit 1
+    ├── UsageError                 exit 2   the request makes no sense
+    │   ├── UnknownPartError                no detector or generator of that name
+    │   └── ConfigError                     a configuration has an unknown key or an impossible value
+    ├── InputError                 exit 3   the request is fine, the file is not
+    │   ├── MediaError                      unreadable, unsupported or empty media
+    │   │   └── LimitError                  media larger than the stated limits
+    │   ├── WeightsError                    missing, foreign or damaged weights
+    │   └── DataError                       a manifest, split or crop pack that breaks its promise
+    ├── OutputError                exit 4   the result cannot be written
+    ├── MissingExtraError          exit 5   an optional part is not installed
+    ├── ShapeError                 exit 1   a noun was built with the wrong array (a bug in a part)
+    └── ContractError              exit 1   a part breaks the contract of its kind
+
+Each says what was expected, what came, and what to do. Each knows its exit code.
+"""
+
+from __future__ import annotations
+
+
+class LikenessError(Exception):
+    """Base of all errors that are raised on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(LikenessError):
+    """The request makes no sense."""
+
+    exit_code = 2
+
+
+class UnknownPartError(UsageError):
+    """No part of that name."""
+
+
+class ConfigError(UsageError):
+    """A configuration has an unknown key or an impossible value."""
+
+
+class InputError(LikenessError):
+    """The request is fine, the input is not."""
+
+    exit_code = 3
+
+
+class MediaError(InputError):
+    """Unreadable, unsupported or empty media."""
+
+
+class LimitError(MediaError):
+    """Media that is larger than the stated limits."""
+
+
+class WeightsError(InputError):
+    """Missing, foreign or damaged weights."""
+
+
+class DataError(InputError):
+    """A manifest, split or crop pack that breaks its promise."""
+
+
+class OutputError(LikenessError):
+    """The result cannot be written."""
+
+    exit_code = 4
+
+
+class MissingExtraError(LikenessError):
+    """An optional part of the package is not installed."""
+
+    exit_code = 5
+
+    def __init__(self, need: str, extra: str) -> None:
+        super().__init__(f"{need} is not installed; it comes with: pip install 'likeness[{extra}]'")
+
+
+class ShapeError(LikenessError):
+    """A noun was built with the wrong array."""
+
+    def __init__(self, name: str, expected: str, actual: str) -> None:
+        super().__init__(f"{name}: expected {expected}, got {actual}")
+
+
+class ContractError(LikenessError):
+    """A part breaks the contract of its kind."""
