@@ -1,0 +1,160 @@
+"""The command line: parse, call one job, show.
+
+Exit codes: 0 finished; 2 the request makes no sense; 3 bad input (the other files of a batch still get their results);
+4 the result cannot be written; 5 an optional part is not installed; 10 `--fail-on` was met; 1 anything else.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from likeness.errors import LikenessError, UsageError
+
+FAIL_ON_EXIT = 10
+app = typer.Typer(
+    help="Makes deepfakes in order to catch them: calibrated, explained detection of manipulated faces.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 finished, 2 usage, 3 bad input, 4 cannot write, 5 missing extra, 10 --fail-on was met.",
+)
+
+
+@app.command()
+def detect(
+    files: Annotated[list[str], typer.Argument(help="Pictures, videos, recordings or folders.")],
+    report: Annotated[Optional[Path], typer.Option(help="Write one self-contained HTML file.")] = None,
+    json: Annotated[Optional[str], typer.Option(help="Write JSON to a file, or - for the terminal.")] = None,
+    detector: Annotated[Optional[list[str]], typer.Option(help="Run only these detectors.")] = None,
+    option: Annotated[
+        Optional[list[str]], typer.Option(help="DETECTOR.KEY=VALUE, such as mesonet.weights=Meso4_DF.h5.")
+    ] = None,
+    weights: Annotated[
+        Optional[Path], typer.Option(help="Weights for the one detector that --detector names.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a clip to examine.")] = 32,
+    fail_on: Annotated[Optional[str], typer.Option(help="Exit with 10 if any file has this label.")] = None,
+) -> None:
+    """Examine files and say, with calibrated evidence, whether faces were manipulated."""
+    from likeness.apps.detecting import DetectRequest, run_detect
+
+    request = DetectRequest(
+        files=tuple(files),
+        report=report,
+        json=json,
+        detectors=tuple(detector or ()),
+        options=tuple(option or ()),
+        weights=weights,
+        frames=frames,
+        fail_on=fail_on,
+    )
+    raise typer.Exit(run_detect(request))
+
+
+@app.command()
+def detectors(
+    name: Annotated[Optional[str], typer.Argument(help="Show one detector in full.")] = None,
+) -> None:
+    """What there is, what each needs, paper, licence, known failures."""
+    from likeness.apps.listing import show_part, show_parts
+
+    show_part("detectors", name) if name else show_parts("detectors")
+
+
+@app.command()
+def bench(
+    detector: Annotated[list[str], typer.Argument(help="Detectors to measure.")],
+    data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
+    out: Annotated[Optional[Path], typer.Option(help="Write the rows as CSV.")] = None,
+    ladder: Annotated[bool, typer.Option(help="Also every step of the degradation ladder.")] = False,
+    weights: Annotated[
+        Optional[list[Path]], typer.Option(help="Weights for the one detector; repeat to compare.")
+    ] = None,
+    limit: Annotated[Optional[int], typer.Option(min=2, help="At most this many items of a source.")] = None,
+) -> None:
+    """Measure detectors on data they never saw, with the leakage audit on top."""
+    from likeness.apps.benching import BenchRequest, run_bench
+
+    run_bench(BenchRequest(tuple(detector), data, out, ladder, tuple(weights or ()), limit))
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe of recipes/.")],
+    data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
+    out: Annotated[Optional[Path], typer.Option(help="Where the weights go.")] = None,
+) -> None:
+    """Train what a recipe describes (extra `create`)."""
+    from likeness.apps.progress import console, shown_progress
+    from likeness.jobs.train import train as run
+
+    with shown_progress() as progress:
+        figures = run(recipe, data, out, progress)
+    for key, value in figures.items():
+        console().print(f"{key:32} {value:.4f}")
+
+
+@app.command()
+def calibrate(
+    data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
+    out: Annotated[Path, typer.Option(help="Calibration file to write.")],
+    role_file: Annotated[Optional[Path], typer.Option(help="CSV that corrects roles.")] = None,
+) -> None:
+    """Fit calibration and fusion of the shipped detectors on the calibration files."""
+    from likeness.apps.progress import console, shown_progress
+    from likeness.jobs.calibrate import calibrate as run
+
+    with shown_progress() as progress:
+        figures = run(data, out, role_file, progress)
+    for key, value in figures.items():
+        console().print(f"{key:48} {value:.4f}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("demo"),
+) -> None:
+    """Run the main job on bundled input: an untouched portrait and a pseudo-fake of it, side by side."""
+    from likeness.apps.demonstrating import run_demo
+
+    run_demo(out)
+
+
+@app.command()
+def doctor() -> None:
+    """What is installed, what is missing and what it costs."""
+    from likeness.apps.listing import show_doctor
+
+    show_doctor()
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        import likeness
+
+        typer.echo(likeness.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point: errors that are raised on purpose become one line and their exit code."""
+    try:
+        app()
+    except LikenessError as error:
+        hint = " (likeness --help)" if isinstance(error, UsageError) else ""
+        typer.echo(f"likeness: {error}{hint}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("likeness: stopped", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

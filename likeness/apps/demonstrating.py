@@ -1,0 +1,46 @@
+"""`likeness demo`: both verdicts side by side, and where the report is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+from rich.table import Table
+
+from likeness.apps.progress import console, shown_progress
+from likeness.errors import OutputError
+from likeness.jobs.demo import DemoCase, demo
+from likeness.report import render_html, report_to_dict, write_html, write_json
+
+
+def run_demo(out: Path) -> None:
+    """Run, print, write `report.html` and `result.json` into a folder."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
+    with shown_progress() as progress:
+        cases = demo(progress)
+    items = [case.item for case in cases]
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    write_json(report_to_dict(items, created), out / "result.json")
+    write_html(out / "report.html", render_html(items, created))
+    console().print(_table(cases))
+    console().print(f"Report: {out / 'report.html'}", soft_wrap=True)
+    console().print(f"JSON:   {out / 'result.json'}", soft_wrap=True)
+
+
+def _table(cases: list[DemoCase]) -> Table:
+    table = Table(title="Untouched against manipulated", title_justify="left")
+    for column in ("what was examined", "manipulated?", "verdict", "log10 LR", "first reason"):
+        table.add_column(column, overflow="fold")
+    for case in cases:
+        verdict = case.examination.verdict
+        table.add_row(
+            case.title,
+            "yes" if case.manipulated else "no",
+            verdict.label.replace("_", " "),
+            "-" if verdict.llr is None else f"{verdict.llr:+.2f}",
+            verdict.reasons[0] if verdict.reasons else "",
+        )
+    return table

@@ -1,0 +1,55 @@
+"""`likeness detectors` and `likeness doctor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.panel import Panel
+from rich.table import Table
+
+from likeness import registry
+from likeness.apps.progress import console
+
+
+def show_parts(kind: registry.Kind) -> None:
+    """A line per part."""
+    table = Table(title=kind.capitalize(), title_justify="left")
+    for column in ("name", "question", "what it looks at", "needs", "paper"):
+        table.add_column(column, overflow="fold")
+    for name, part in registry.parts(kind).items():
+        info = part.info
+        table.add_row(
+            name, info["question"], info["summary"], ", ".join(info["needs"]), str(info["paper"])
+        )
+    console().print(table)
+    console().print(f"Known failures and licences: likeness {kind} NAME")
+
+
+def show_part(kind: registry.Kind, name: str) -> None:
+    """Everything about one part."""
+    info = registry.part(kind, name).info
+    lines = [str(info["summary"]), ""]
+    for key in ("question", "kinds", "needs", "paper", "licence", "weights_licence"):
+        lines.append(f"{key.replace('_', ' '):16}{_words(info[key])}")
+    lines += ["", "Known failures:", *(f"- {failure}" for failure in info["known_failures"])]
+    console().print(Panel("\n".join(lines), title=name, title_align="left", highlight=False))
+
+
+def show_doctor() -> None:
+    """What is installed and what is missing; exits 1 if something detection needs is broken."""
+    from likeness.jobs.doctor import doctor, installed_mb
+
+    checks = doctor()
+    table = Table(title="Installation", title_justify="left")
+    for column in ("what", "state", "detail"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        table.add_row(check.name, check.state, check.detail)
+    console().print(table)
+    console().print(f"Installed packages of this environment: {installed_mb():.0f} MB")
+    if any(check.state == "broken" for check in checks):
+        raise SystemExit(1)
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

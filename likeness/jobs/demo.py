@@ -1,0 +1,101 @@
+"""The use case `demo`: the main job on what the package and its dependencies carry.
+
+The NASA portrait of scikit-image, a pseudo-fake made of it, and a short clip of each, made by moving the picture. The
+manipulated pictures stay in memory; where the report shows them they carry a visible label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from likeness import media
+from likeness.data import PseudoFakeConfig, make_pseudo_fake
+from likeness.jobs.detect import DetectOptions, Examination, examine, find_tracks
+from likeness.jobs.reporting import report_item
+from likeness.provenance import encode_labelled
+from likeness.report import ReportItem
+from likeness.types import Clip, Frame, ImageArray, Progress
+
+FAKE_LABEL = "PSEUDO-FAKE made by Likeness"
+MOVED_LABEL = "Portrait moved by Likeness"
+SEED = 7
+CLIP_FRAMES = 50
+
+
+@dataclass(frozen=True)
+class DemoCase:
+    """One of the four examinations.
+
+    Attributes:
+        title: what it is, for people.
+        manipulated: whether it was.
+        examination: what came out.
+        item: the same for the report.
+    """
+
+    title: str
+    manipulated: bool
+    examination: Examination
+    item: ReportItem
+
+
+def demo(progress: Progress | None = None) -> list[DemoCase]:
+    """Examine the untouched and the manipulated portrait, as a still and as a clip."""
+    original = media.open_clip(portrait_path())
+    image = next(iter(original.frames)).image
+    fake = pseudo_fake(image)
+    cases = [
+        _case("portrait, untouched", original, None, progress),
+        _case("portrait, pseudo-fake", media.clip_from_frames([fake], name="pseudo-fake"), FAKE_LABEL, progress),
+    ]
+    for title, picture, label in (
+        ("clip, untouched", image, MOVED_LABEL),
+        ("clip, pseudo-fake", fake, FAKE_LABEL),
+    ):
+        clip = media.clip_from_frames(moved(picture, CLIP_FRAMES), 25.0, title)
+        cases.append(_case(title, clip, label, progress))
+    return cases
+
+
+def portrait_path() -> Path:
+    """The NASA portrait (public domain) that scikit-image ships: 512x512, one frontal face."""
+    return Path(str(files("skimage.data") / "astronaut.png"))
+
+
+def pseudo_fake(image: ImageArray) -> ImageArray:
+    """A self-blend of the main face, the same on every run."""
+    (track,) = find_tracks(media.clip_from_frames([image]), 1)
+    config = PseudoFakeConfig(ratios=(1.0,)).only("self_blend_full")
+    return make_pseudo_fake(image, track.landmarks_px[0], np.random.default_rng(SEED), config).image
+
+
+def moved(image: ImageArray, count: int) -> list[ImageArray]:
+    """`count` frames of a picture that sways and zooms a little, (H, W, 3) each."""
+    return list(_moved(image, count))
+
+
+def _moved(image: ImageArray, count: int) -> Iterator[ImageArray]:
+    import cv2
+
+    h, w = image.shape[:2]
+    for phase in np.linspace(0.0, 2.0 * np.pi, count, endpoint=False):
+        zoom = 1.04 + 0.02 * np.sin(phase)
+        matrix = cv2.getRotationMatrix2D((w / 2.0, h / 2.0), float(np.sin(phase)), float(zoom))
+        matrix[:, 2] += (6.0 * np.sin(phase), 4.0 * np.sin(2.0 * phase))
+        yield cv2.warpAffine(image, matrix, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+def _case(title: str, clip: Clip, label: str | None, progress: Progress | None) -> DemoCase:
+    examination = examine(clip, DetectOptions(), progress)
+
+    def encode(frame: Frame, box: tuple[float, float, float, float]) -> tuple[bytes, str]:
+        x0, y0, x1, y1 = (int(v) for v in box)
+        return encode_labelled(frame.image[y0:y1, x0:x1], str(label)), "image/png"
+
+    item = report_item(title, examination, encode if label else None, label)
+    return DemoCase(title, label == FAKE_LABEL, examination, item)

@@ -1,0 +1,154 @@
+"""What detectors give for real faces and their pseudo-fakes, step by step, in a pool of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likeness import media, registry
+from likeness.data.audit import crop_features
+from likeness.data.degradations import degrade
+from likeness.data.known_faces import KnownFace, load_images, renumbered
+from likeness.data.pairs import item_seed, make_pair
+from likeness.faces import align, face_quality
+from likeness.scoring import covariates_of
+from likeness.types import Detector, FaceQuality, FaceTrack, ImageArray
+
+CLEAN = "clean"
+TEST_SEED = 20260101
+"""Seed of every test pseudo-fake; with the engine's configuration it freezes the test sets."""
+Wanted = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""Label in the table -> (detector, configuration)."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What detectors gave for one item at one step.
+
+    Attributes:
+        label: 0 or 1.
+        group: identity; a real and its pseudo-fake share it.
+        step: step of the ladder.
+        path: the item.
+        scores: raw score per detector; None where it did not apply.
+        covariates: quality of the face.
+        nuisance: what the leakage audit looks at; only on the clean step.
+    """
+
+    label: int
+    group: str
+    step: str
+    path: str
+    scores: Mapping[str, float | None]
+    covariates: Mapping[str, float]
+    nuisance: tuple[float, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What a worker process holds: the data folder and the built detectors."""
+
+    folder: Path
+    steps: tuple[str, ...]
+    detectors: Mapping[str, Detector]
+
+
+@contextmanager
+def measuring_pool(folder: Path, steps: Sequence[str], wanted: Wanted) -> Iterator[ProcessPoolExecutor]:
+    """Two processes with the detectors built; hand it to `measure`."""
+    arguments = (folder, tuple(steps), wanted)
+    with ProcessPoolExecutor(2, get_context("spawn"), _start, arguments) as pool:
+        yield pool
+
+
+def measure(
+    pool: ProcessPoolExecutor, faces: Sequence[KnownFace], alone: bool = False
+) -> Iterator[list[Scored]]:
+    """Per face what the detectors gave on every step.
+
+    Args:
+        pool: see `measuring_pool`.
+        faces: real items, each measured with its pseudo-fake; or any items with `alone`.
+        alone: measure the items as they are, format-matched, without pseudo-fakes.
+    """
+    yield from pool.map(_measure_one, [(face, alone) for face in faces], chunksize=2)
+
+
+def score_pair(
+    folder: Path, known: KnownFace, steps: Sequence[str], detectors: Mapping[str, Detector]
+) -> list[Scored]:
+    """A real item and its pseudo-fake through every step."""
+    pair = make_pair(folder, known, TEST_SEED)
+    return [
+        scored
+        for step in steps
+        for label, images in enumerate((pair.real, pair.fake))
+        for scored in [_score(known, images, pair.track, label, step, detectors)]
+    ]
+
+
+def score_item(
+    folder: Path, known: KnownFace, steps: Sequence[str], detectors: Mapping[str, Detector]
+) -> list[Scored]:
+    """One item as it is, re-encoded at a random quality that knows nothing of its label."""
+    rng = np.random.default_rng(item_seed(known, TEST_SEED))
+    quality = int(rng.integers(60, 96))
+    images = [media.jpeg_round_trip(i, quality) for i in load_images(folder, known)]
+    track = renumbered(known.track)
+    return [_score(known, images, track, known.item.label, step, detectors) for step in steps]
+
+
+def _score(
+    known: KnownFace,
+    images: Sequence[ImageArray],
+    track: FaceTrack,
+    label: int,
+    step: str,
+    detectors: Mapping[str, Detector],
+) -> Scored:
+    if step != CLEAN:
+        images = degrade(list(images), step, TEST_SEED)
+    clip = media.clip_from_frames(images)
+    scores = {name: d.analyse(clip, (track,)).score for name, d in detectors.items()}
+    nuisance: tuple[float, ...] = ()
+    if step == CLEAN:
+        nuisance = tuple(crop_features(align(images[0], track.landmarks_px[0]).image))
+    covariates = covariates_of(_as_seen(track, images), 1)
+    return Scored(label, known.item.group, step, known.item.path, scores, covariates, nuisance)
+
+
+def _as_seen(track: FaceTrack, images: Sequence[ImageArray]) -> FaceTrack:
+    """The track with the quality that its faces have in these pictures, which a step may have lowered."""
+    seen = [
+        face_quality(image, points[None])
+        for image, points in zip(images, track.landmarks_px, strict=True)
+    ]
+    names = [f.name for f in fields(FaceQuality)]
+    quality = FaceQuality(**{n: np.concatenate([getattr(q, n) for q in seen]) for n in names})
+    return replace(track, quality=quality)
+
+
+_WORKER: list[_Worker] = []
+
+
+def _start(folder: Path, steps: tuple[str, ...], wanted: Wanted) -> None:
+    """Build the detectors once per worker process; a process pool offers no other place to keep them."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    built = {label: registry.build("detectors", n, o) for label, (n, o) in wanted.items()}
+    _WORKER.append(_Worker(folder, steps, built))
+
+
+def _measure_one(work: tuple[KnownFace, bool]) -> list[Scored]:
+    known, alone = work
+    worker = _WORKER[0]
+    score = score_item if alone else score_pair
+    return score(worker.folder, known, worker.steps, worker.detectors)

@@ -1,0 +1,203 @@
+"""The bytes of one input: opened once, checked, hashed, and read at any place by any number of readers.
+
+Everything later works on this one open file: what was hashed is what is decoded, even if the path is replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tempfile
+import threading
+from pathlib import Path
+from typing import BinaryIO
+
+from likeness.errors import MediaError
+from likeness.media.limits import Limits, Stopwatch
+
+_BLOCK = 1 << 20
+
+
+class ByteSource:
+    """An opened input.
+
+    Attributes:
+        name: what a person calls it.
+        size_bytes: its length.
+        sha256: hex hash of all its bytes.
+        stopwatch: time spent on it so far.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, limits: Limits) -> None:
+        self.name = name
+        self.limits = limits
+        self.stopwatch = Stopwatch(name, limits)
+        self._file = file
+        self._lock = threading.Lock()
+        self.size_bytes = file.seek(0, os.SEEK_END)
+        limits.check(name, "bytes", self.size_bytes, "file_bytes")
+        if self.size_bytes == 0:
+            raise MediaError(f"{name}: expected a picture, video or recording, got an empty file")
+        self.sha256 = self._hash()
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`."""
+        with self._lock:
+            if self._file.closed:
+                raise MediaError(f"{self.name}: was closed; open it again to read more frames")
+            self._file.seek(offset)
+            return self._file.read(count)
+
+    def reader(self) -> SourceReader:
+        """A new reader at the start of the input."""
+        return SourceReader(self)
+
+    def close(self) -> None:
+        """Release the file; readers fail from here on."""
+        with self._lock:
+            self._file.close()
+
+    def _hash(self) -> str:
+        digest = hashlib.sha256()
+        with self.stopwatch.running():
+            for offset in range(0, self.size_bytes, _BLOCK):
+                digest.update(self.read_at(offset, _BLOCK))
+                self.stopwatch.check()
+        return digest.hexdigest()
+
+
+class SourceReader(io.RawIOBase):
+    """A read-only, seekable file object over a `ByteSource`; stops a parser that reads for too long."""
+
+    def __init__(self, source: ByteSource) -> None:
+        super().__init__()
+        self._source = source
+        self._place = 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Offset of the next byte."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place; see `io.IOBase.seek`."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._source.size_bytes}
+        if whence not in base:
+            raise ValueError(f"whence {whence} is not supported")
+        place = base[whence] + offset
+        if place < 0:
+            raise ValueError("negative place in the file")
+        self._place = place
+        return place
+
+    def read(self, count: int | None = -1) -> bytes:  # type: ignore[override]
+        """At most `count` bytes; all that is left for -1 or None."""
+        self._source.stopwatch.check()
+        left = max(0, self._source.size_bytes - self._place)
+        count = left if count is None or count < 0 else min(count, left)
+        data = self._source.read_at(self._place, count) if count else b""
+        self._place += len(data)
+        return data
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        """Fill `buffer`; returns how many bytes came."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def open_source(
+    source: str | Path | bytes | BinaryIO, limits: Limits, name: str | None = None
+) -> ByteSource:
+    """Open a path, bytes or a file object.
+
+    Args:
+        source: path of a regular file (links are followed; a pipe, device, socket, folder or URL is refused before it
+            is opened), its bytes, or a binary file object (copied up to `limits.file_bytes`; its position is used up).
+        limits: see `Limits`.
+        name: what to call it in messages; default: the file's name, or a word.
+
+    Raises:
+        MediaError: not a readable regular file, or empty.
+        LimitError: larger than `limits.file_bytes`.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        limits.check(name or "bytes", "bytes", len(source), "file_bytes")
+        return ByteSource(io.BytesIO(bytes(source)), name or "bytes", limits)
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        return ByteSource(_open_regular(path), name or path.name or str(path), limits)
+    if callable(getattr(source, "read", None)):
+        return ByteSource(_spool(source, limits, name), name or "file object", limits)
+    raise MediaError(
+        f"{name or 'source'}: expected a path, bytes or a binary file object, got {type(source).__name__}"
+    )
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    text = os.fspath(path)
+    if "\x00" in text:
+        raise MediaError(f"{text!r}: expected a path, got one with a null byte")
+    try:
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        _require_regular(path, path.stat().st_mode)
+        descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        hint = (
+            "; URLs are not fetched: download the file first"
+            if "://" in text or ":/" in text
+            else ""
+        )
+        reason = (error.strerror or str(error)).lower()
+        raise MediaError(f"{text}: expected a readable file, got: {reason}{hint}") from error
+    try:
+        _require_regular(path, os.fstat(descriptor).st_mode)  # it may have been replaced meanwhile
+        return os.fdopen(descriptor, "rb", buffering=0)  # type: ignore[return-value]
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _require_regular(path: Path, mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kinds = {
+        stat.S_IFDIR: "a folder",
+        stat.S_IFIFO: "a pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+    }
+    got = kinds.get(stat.S_IFMT(mode), "something else")
+    raise MediaError(f"{path}: expected a regular file, got {got}; save the media to a file first")
+
+
+def _spool(file: BinaryIO, limits: Limits, name: str | None) -> BinaryIO:
+    called = name or "file object"
+    copy = tempfile.SpooledTemporaryFile(max_size=64 << 20)  # noqa: SIM115 - lives as long as the clip
+    total = 0
+    while True:
+        try:
+            block = file.read(_BLOCK)
+        except (OSError, ValueError) as error:
+            raise MediaError(f"{called}: expected a readable file object, got: {error}") from error
+        if not block:
+            return copy  # type: ignore[return-value]
+        if not isinstance(block, bytes):
+            raise MediaError(
+                f"{called}: expected a binary file object, got one that reads {type(block).__name__}; "
+                f"open it with mode 'rb'"
+            )
+        total += len(block)
+        limits.check(called, "bytes", total, "file_bytes")
+        copy.write(block)

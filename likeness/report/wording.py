@@ -1,0 +1,178 @@
+"""The words of the reports, in one place, so that terminal and HTML say the same."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+from likeness.types import FactValue, Label
+
+LABEL_WORDS: Final[dict[Label, str]] = {
+    "manipulation_likely": "Manipulation likely",
+    "inconclusive": "Inconclusive",
+    "no_manipulation_found": "No manipulation found",
+}
+# A second channel beside colour, for print and for eyes that do not tell the colours apart.
+LABEL_SIGNS: Final[dict[Label, str]] = {
+    "manipulation_likely": "▲",
+    "inconclusive": "◆",
+    "no_manipulation_found": "●",
+}
+MEANS: Final[dict[Label, str]] = {
+    "manipulation_likely": (
+        "Measurements on this file are clearly more usual for manipulated faces than for "
+        "untouched ones of the calibration population."
+    ),
+    "inconclusive": (
+        "This examination does not settle the question. The reasons below say why; they are part "
+        "of the result."
+    ),
+    "no_manipulation_found": (
+        "The detectors that could run found none of the traces that they know how to look for."
+    ),
+}
+MEANS_NOT: Final[dict[Label, str]] = {
+    "manipulation_likely": (
+        "It is not proof, it does not say who made the change or why, and it does not tell harmful "
+        "editing from harmless editing."
+    ),
+    "inconclusive": (
+        "It does not mean “half likely”, and it leans neither to manipulated nor to untouched."
+    ),
+    "no_manipulation_found": (
+        "It does not mean that the file is real. Methods that these detectors do not know, heavy "
+        "compression and small faces leave nothing to find, and a genuine recording can still be "
+        "shown in a false context."
+    ),
+}
+QUESTION_WORDS: Final[dict[str, str]] = {
+    "blended": "Blended in",
+    "synthesised": "Synthesised",
+    "reenacted": "Re-enacted",
+}
+QUESTION_HELP: Final[dict[str, str]] = {
+    "blended": "Was a face or a part of it pasted into this footage?",
+    "synthesised": "Was the picture made by a generator?",
+    "reenacted": "Was the movement taken from someone else?",
+}
+STATUS_WORDS: Final[dict[str, str]] = {
+    "scored": "Scored",
+    "not_applicable": "Not applicable",
+    "failed": "Failed",
+}
+# ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table of verbal equivalents, as log10.
+_VERBAL: Final = (
+    (6.0, "extremely strong"),
+    (4.0, "very strong"),
+    (3.0, "strong"),
+    (2.0, "moderately strong"),
+    (1.0, "moderate"),
+    (0.30103, "weak"),
+)
+_UNITS: Final = {
+    "s": "s",
+    "ms": "ms",
+    "bps": "bit/s",
+    "hz": "Hz",
+    "px": "px",
+    "deg": "°",
+    "bytes": "bytes",
+}
+
+
+def verbal_scale(llr: float) -> str:
+    """Strength of a log10 likelihood ratio in words, after the ENFSI guideline (2015).
+
+    >>> verbal_scale(1.5)
+    'moderate support for manipulation'
+    """
+    strength = next((word for least, word in _VERBAL if abs(llr) >= least), None)
+    if strength is None:
+        return "no support either way"
+    return f"{strength} support {'for' if llr > 0 else 'against'} manipulation"
+
+
+def ratio_sentence(llr: float) -> str:
+    """What a log10 likelihood ratio says, in one sentence."""
+    if verbal_scale(llr) == "no support either way":
+        return "These measurements are about as usual for manipulated files as for untouched ones."
+    first, second = ("manipulated", "untouched") if llr > 0 else ("untouched", "manipulated")
+    times = ratio_number(abs(llr))
+    return f"These measurements are about {times} times as usual for {first} files as for {second} ones."
+
+
+def ratio_number(llr: float) -> str:
+    """The likelihood ratio itself with two digits that matter: '32', '1,300', '1/32'.
+
+    >>> ratio_number(1.5), ratio_number(-1.5)
+    ('32', '1/32')
+    """
+    if llr != llr:
+        return "undefined"
+    if abs(llr) > 12:
+        return "more than 10^12" if llr > 0 else "less than 1/10^12"
+    value = 10.0 ** abs(llr)
+    if value >= 10:
+        digits = 10 ** max(0, len(str(int(value))) - 2)
+        text = f"{round(value / digits) * digits:,}"
+    else:
+        text = f"{value:.1f}".removesuffix(".0")
+    return text if llr >= 0 or text == "1" else f"1/{text}"
+
+
+def signed(value: float) -> str:
+    """A number with its sign and two decimals, with a true minus; never '-0.00'."""
+    text = f"{value:+.2f}"
+    if value != value:
+        return "undefined"
+    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
+
+
+def face_name(track_id: int | None) -> str:
+    """How a person calls a track: counted from 1; None is the whole picture."""
+    return "Whole picture" if track_id is None else f"Face {track_id + 1}"
+
+
+def clock(time_s: float) -> str:
+    """Seconds as '4.20 s' below a minute and '1:04.2' from then on."""
+    tenths = round(time_s * 10)
+    if tenths < 600:
+        return f"{time_s:.2f} s"
+    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+def fact_name(key: str) -> str:
+    """A fact's key for people: 'bitrate_bps' is 'Bitrate (bit/s)'.
+
+    >>> fact_name("duration_s"), fact_name("double_compressed"), fact_name("GPS position")
+    ('Duration (s)', 'Double compressed', 'GPS position')
+    """
+    stem, _, unit = key.rpartition("_")
+    text = f"{stem} ({_UNITS[unit]})" if stem and unit in _UNITS else key
+    return plain(text.replace("_", " ")[:1].upper() + text.replace("_", " ")[1:])
+
+
+def fact_text(value: FactValue) -> str:
+    """A container fact for people."""
+    if value is None or value != value:  # NaN is the one number that differs from itself
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) >= 100_000 else str(value)
+    return plain(str(value))
+
+
+def plain(text: str) -> str:
+    """Text from a file, made safe to look at: control, bidirectional and surrogate characters become \\uXXXX.
+
+    A file name may carry terminal commands or turn the reading direction so that 'gpj.exe' looks like 'exe.jpg'.
+    The two joiners that Persian and Indic spelling needs stay.
+    """
+
+    def hidden(c: str) -> bool:
+        return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\u200c\u200d"
+
+    return "".join(f"\\u{ord(c):04x}" if hidden(c) else c for c in text)
