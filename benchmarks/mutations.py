@@ -5,7 +5,8 @@
 Small real files are mutated (truncated, bytes flipped or overwritten, header damaged, wrong extension, zero frames, absurd
 dimensions, sound only, text) with a seed, so that every run sees the same bytes. Each goes to a worker process with 2 GB of
 address space and 20 s per file; a worker that hangs or dies is replaced. The table counts outcomes by kind of mutation;
-the CSV has one line per file. Exit code 1 if anything ended in a traceback, hang or crash.
+the CSV has one line per file. Exit code 1 if anything ended in a traceback, hang or crash,
+or if an untouched file got no verdict.
 
 The mutated bytes live in a temporary folder and are deleted at the end.
 """
@@ -374,7 +375,10 @@ def main() -> int:
     print(
         f"\n{len(outcomes)} files in {time.monotonic() - start:.0f} s, target {args.target}, seed {args.seed}"
     )
-    return 1 if any(o.ending in BAD for o in outcomes) else 0
+    refused = [o for o in outcomes if o.case.kind == "untouched" and o.ending != "verdict"]
+    if refused:
+        print(f"{len(refused)} untouched files got no verdict, the first: {refused[0].detail}")
+    return 1 if refused or any(o.ending in BAD for o in outcomes) else 0
 
 
 if __name__ == "__main__":

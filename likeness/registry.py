@@ -74,7 +74,7 @@ def load(kind: Kind, name: str) -> ModuleType:
     """Import a part's module; raises `MissingExtraError` if it needs what is not installed."""
     found = part(kind, name)
     try:
-        return importlib.import_module(found.module)
+        return importlib.import_module(found.module)  # noqa: TID251 the one place
     except ModuleNotFoundError as error:
         if error.name and not error.name.startswith("likeness"):
             raise MissingExtraError(error.name, str(found.info.get("extra", "create"))) from error

@@ -1,7 +1,7 @@
 """The contract of parts as an executable suite; shipped, so that third parties can run it over their own.
 
-    from likeness.testing import check_detector
-    check_detector("my_detector")
+from likeness.testing import check_detector
+check_detector("my_detector")
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def check_detector(name: str, options: Mapping[str, Any] | None = None) -> None:
     check_strength(name, detector)
 
 
-def portrait_clip(frames: int = 1, image: ImageArray | None = None) -> tuple[Clip, tuple[FaceTrack, ...]]:
+def portrait_clip(
+    frames: int = 1, image: ImageArray | None = None
+) -> tuple[Clip, tuple[FaceTrack, ...]]:
     """A drawn clip of the NASA portrait (or of `image`) and its faces."""
     picture = portrait() if image is None else image
     images = [picture] if frames == 1 else moved(picture, frames)
@@ -61,7 +63,11 @@ def portrait() -> ImageArray:
 def check_metadata(name: str) -> None:
     """INFO is complete and in the project's words."""
     info = registry.part("detectors", name).info
-    _expect(info["question"] in QUESTIONS, name, f"question is one of {QUESTIONS}, got {info['question']!r}")
+    _expect(
+        info["question"] in QUESTIONS,
+        name,
+        f"question is one of {QUESTIONS}, got {info['question']!r}",
+    )
     for key in ("summary", "cue", "paper", "licence", "weights_licence"):
         _expect(bool(str(info[key]).strip()), name, f"INFO[{key!r}] says something")
     for key in ("kinds", "known_failures"):
@@ -77,7 +83,11 @@ def check_listing_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     _expect(done.returncode == 0, "registry", f"parts can be listed: {done.stderr.strip()[-300:]}")
-    _expect(not done.stdout.strip(), "registry", f"listing imports nothing heavy, got {done.stdout.strip()}")
+    _expect(
+        not done.stdout.strip(),
+        "registry",
+        f"listing imports nothing heavy, got {done.stdout.strip()}",
+    )
 
 
 def check_not_applicable(name: str, detector: Detector) -> None:
@@ -87,7 +97,9 @@ def check_not_applicable(name: str, detector: Detector) -> None:
     needs_face = any("face" in need for need in registry.part("detectors", name).info["needs"])
     if needs_face:
         _expect(
-            evidence.status == "not_applicable", name, f"not_applicable without faces, got {evidence.status}"
+            evidence.status == "not_applicable",
+            name,
+            f"not_applicable without faces, got {evidence.status}",
         )
         _expect(bool(evidence.note), name, "a note says why it does not apply")
 
@@ -104,7 +116,11 @@ def check_deterministic(
 def check_serialises(name: str, evidence: Evidence) -> None:
     """Evidence goes through JSON and comes back equal."""
     text = json.dumps(evidence_to_dict(evidence), allow_nan=False)
-    _expect(evidence_from_dict(json.loads(text)) == evidence, name, "evidence comes back equal from JSON")
+    _expect(
+        evidence_from_dict(json.loads(text)) == evidence,
+        name,
+        "evidence comes back equal from JSON",
+    )
 
 
 def check_order(name: str, detector: Detector) -> None:
@@ -141,7 +157,9 @@ def check_strength(name: str, detector: Detector) -> None:
     assert maker is not None
     means = [float(np.mean(_scores(name, detector, maker(strength)))) for strength in STRENGTHS]
     _expect(
-        means[1] > means[0], name, f"the score rises with manipulation strength, got {means} for {STRENGTHS}"
+        means[1] > means[0],
+        name,
+        f"the score rises with manipulation strength, got {means} for {STRENGTHS}",
     )
 
 
@@ -159,7 +177,9 @@ def _blends(strength: float) -> list[ImageArray]:
     _, (track,) = portrait_clip()
     config = PseudoFakeConfig(strength=strength)
     return [
-        make_pseudo_fake(portrait(), track.landmarks_px[0], np.random.default_rng(seed), config).image
+        make_pseudo_fake(
+            portrait(), track.landmarks_px[0], np.random.default_rng(seed), config
+        ).image
         for seed in range(DRAWS)
     ]
 

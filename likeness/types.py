@@ -33,7 +33,9 @@ LANDMARK_COUNT = 478
 
 def check_array(name: str, value: Any, shape: tuple[int | None, ...], dtype: type) -> None:
     """Raise `ShapeError` unless `value` is an array of `dtype` whose shape fits (None = any size)."""
-    expected = f"{np.dtype(dtype).name} array of shape {tuple('*' if s is None else s for s in shape)}"
+    expected = (
+        f"{np.dtype(dtype).name} array of shape {tuple('*' if s is None else s for s in shape)}"
+    )
     if not isinstance(value, np.ndarray):
         raise ShapeError(name, expected, type(value).__name__)
     fits = len(value.shape) == len(shape) and all(

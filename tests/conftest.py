@@ -16,7 +16,9 @@ def data_dir() -> Path:
     """The folder of real media, or a skip that says how to point at one."""
     folder = Path(os.environ.get("LIKENESS_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "manifest.csv").is_file():
-        pytest.skip(f"no manifest.csv in {folder.name}/: set LIKENESS_DATA to a folder of real media")
+        pytest.skip(
+            f"no manifest.csv in {folder.name}/: set LIKENESS_DATA to a folder of real media"
+        )
     return folder
 
 

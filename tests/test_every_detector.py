@@ -19,7 +19,16 @@ def test_contract(name: str) -> None:
 
 def test_a_third_party_package_comes_in_and_keeps_the_contract(tmp_path: Path) -> None:
     package = Path(__file__).parent / "third_party" / "likeness_brightness"
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     subprocess.run([*pip, "--target", str(tmp_path), str(package)], check=True, capture_output=True)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"

@@ -32,7 +32,9 @@ def test_help_takes_less_than_half_a_second() -> None:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "likeness.apps.cli", "--help"], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "likeness.apps.cli", "--help"], check=True, capture_output=True
+        )
         times.append(time.perf_counter() - start)
     assert min(times) < 0.5
 

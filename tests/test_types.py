@@ -36,7 +36,9 @@ def test_nouns_compare_by_value() -> None:
     def make(value: float) -> Evidence:
         track = TrackScore(0, value, np.array([0, 5]), np.array([value, np.nan], np.float32))
         heatmap = Heatmap(np.full((2, 2), 0.5, np.float32), 0, 0, np.zeros((4, 2), np.float32))
-        return Evidence("d", "c", "blended", "scored", score=value, tracks=(track,), heatmaps=(heatmap,))
+        return Evidence(
+            "d", "c", "blended", "scored", score=value, tracks=(track,), heatmaps=(heatmap,)
+        )
 
     assert make(1.0) == make(1.0)
     assert make(1.0) != make(2.0)

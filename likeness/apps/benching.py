@@ -6,7 +6,7 @@ import csv
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def run_bench(request: BenchRequest) -> None:
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write a CSV atomically; every row says when and at which commit it was measured."""
-    stamp = {"date": datetime.now(timezone.utc).date().isoformat(), "commit": commit()}
+    stamp = {"date": datetime.now(UTC).date().isoformat(), "commit": commit()}
     names = list(dict.fromkeys(key for row in rows for key in row))
     temporary = path.with_name(path.name + ".partial")
     try:
@@ -72,7 +72,11 @@ def commit() -> str:
     """Short hash of the checkout, with + if it was changed since; "unknown" outside one."""
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, timeout=10, check=True
+            ["git", "describe", "--always", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"
@@ -92,7 +96,17 @@ def _show(name: str, rows: Sequence[BenchRow]) -> None:
     first = rows[0]
     audit = "not measured" if first.audit_auc is None else f"{first.audit_auc:.3f}"
     table = Table(title=f"{name} (leakage audit {audit})", title_justify="left")
-    for column in ("step", "detector", "AUC", "95 %", "Cllr", "min Cllr", "ECE", "coverage at 10 % risk", "n"):
+    for column in (
+        "step",
+        "detector",
+        "AUC",
+        "95 %",
+        "Cllr",
+        "min Cllr",
+        "ECE",
+        "coverage at 10 % risk",
+        "n",
+    ):
         table.add_column(column)
     for row in rows:
         table.add_row(*_cells(row))

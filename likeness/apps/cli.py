@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -27,17 +27,22 @@ app = typer.Typer(
 @app.command()
 def detect(
     files: Annotated[list[str], typer.Argument(help="Pictures, videos, recordings or folders.")],
-    report: Annotated[Optional[Path], typer.Option(help="Write one self-contained HTML file.")] = None,
-    json: Annotated[Optional[str], typer.Option(help="Write JSON to a file, or - for the terminal.")] = None,
-    detector: Annotated[Optional[list[str]], typer.Option(help="Run only these detectors.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write one self-contained HTML file.")] = None,
+    json: Annotated[
+        str | None, typer.Option(help="Write JSON to a file, or - for the terminal.")
+    ] = None,
+    detector: Annotated[list[str] | None, typer.Option(help="Run only these detectors.")] = None,
     option: Annotated[
-        Optional[list[str]], typer.Option(help="DETECTOR.KEY=VALUE, such as mesonet.weights=Meso4_DF.h5.")
+        list[str] | None,
+        typer.Option(help="DETECTOR.KEY=VALUE, such as mesonet.weights=Meso4_DF.h5."),
     ] = None,
     weights: Annotated[
-        Optional[Path], typer.Option(help="Weights for the one detector that --detector names.")
+        Path | None, typer.Option(help="Weights for the one detector that --detector names.")
     ] = None,
     frames: Annotated[int, typer.Option(min=1, max=1000, help="Frames of a clip to examine.")] = 32,
-    fail_on: Annotated[Optional[str], typer.Option(help="Exit with 10 if any file has this label.")] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(help="Exit with 10 if any file has this label.")
+    ] = None,
 ) -> None:
     """Examine files and say, with calibrated evidence, whether faces were manipulated."""
     from likeness.apps.detecting import DetectRequest, run_detect
@@ -57,7 +62,7 @@ def detect(
 
 @app.command()
 def detectors(
-    name: Annotated[Optional[str], typer.Argument(help="Show one detector in full.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Show one detector in full.")] = None,
 ) -> None:
     """What there is, what each needs, paper, licence, known failures."""
     from likeness.apps.listing import show_part, show_parts
@@ -69,12 +74,16 @@ def detectors(
 def bench(
     detector: Annotated[list[str], typer.Argument(help="Detectors to measure.")],
     data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
-    out: Annotated[Optional[Path], typer.Option(help="Write the rows as CSV.")] = None,
-    ladder: Annotated[bool, typer.Option(help="Also every step of the degradation ladder.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the rows as CSV.")] = None,
+    ladder: Annotated[
+        bool, typer.Option(help="Also every step of the degradation ladder.")
+    ] = False,
     weights: Annotated[
-        Optional[list[Path]], typer.Option(help="Weights for the one detector; repeat to compare.")
+        list[Path] | None, typer.Option(help="Weights for the one detector; repeat to compare.")
     ] = None,
-    limit: Annotated[Optional[int], typer.Option(min=2, help="At most this many items of a source.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=2, help="At most this many items of a source.")
+    ] = None,
 ) -> None:
     """Measure detectors on data they never saw, with the leakage audit on top."""
     from likeness.apps.benching import BenchRequest, run_bench
@@ -86,7 +95,7 @@ def bench(
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe of recipes/.")],
     data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
-    out: Annotated[Optional[Path], typer.Option(help="Where the weights go.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the weights go.")] = None,
 ) -> None:
     """Train what a recipe describes (extra `create`)."""
     from likeness.apps.progress import console, shown_progress
@@ -102,7 +111,7 @@ def train(
 def calibrate(
     data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
     out: Annotated[Path, typer.Option(help="Calibration file to write.")],
-    role_file: Annotated[Optional[Path], typer.Option(help="CSV that corrects roles.")] = None,
+    role_file: Annotated[Path | None, typer.Option(help="CSV that corrects roles.")] = None,
 ) -> None:
     """Fit calibration and fusion of the shipped detectors on the calibration files."""
     from likeness.apps.progress import console, shown_progress

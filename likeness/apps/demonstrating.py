@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
@@ -22,7 +22,7 @@ def run_demo(out: Path) -> None:
     with shown_progress() as progress:
         cases = demo(progress)
     items = [case.item for case in cases]
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(report_to_dict(items, created), out / "result.json")
     write_html(out / "report.html", render_html(items, created))
     console().print(_table(cases))

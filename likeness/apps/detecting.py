@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,15 +41,17 @@ class DetectRequest:
 def run_detect(request: DetectRequest) -> int:
     """Examine every file; returns the exit code."""
     if request.fail_on is not None and request.fail_on not in get_args(Label):
-        raise UsageError(f"--fail-on: expected one of {', '.join(get_args(Label))}, got {request.fail_on!r}")
+        raise UsageError(
+            f"--fail-on: expected one of {', '.join(get_args(Label))}, got {request.fail_on!r}"
+        )
     paths = list(expand(request.files))
     with shown_progress() as progress:
         items = _examine_all(request, paths, progress)
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    created = datetime.now(UTC).isoformat(timespec="seconds")
     if request.json == "-":
-        sys.stdout.write(report_json(report_to_dict(items, created)) + "\n")
+        sys.stdout.write(report_json(report_to_dict(items, created)))
     else:
-        render_terminal(items, console())
+        console().print(render_terminal(items))
         if request.json:
             write_json(report_to_dict(items, created), Path(request.json))
     if request.report:
@@ -72,24 +74,24 @@ def expand(files: tuple[str, ...]) -> Iterator[str]:
             yield name
 
 
-def _examine_all(
-    request: DetectRequest, paths: list[str], progress: Progress
-) -> list[ReportItem]:
-    from likeness.jobs.detect import DetectOptions, build_detectors, examine
+def _examine_all(request: DetectRequest, paths: list[str], progress: Progress) -> list[ReportItem]:
+    from likeness.jobs.detect import DetectOptions, Examiner
     from likeness.jobs.reporting import failed_item, report_item
 
     options = DetectOptions(
         detectors=request.detectors, options=_options(request), frames=request.frames
     )
-    build_detectors(options)  # a wrong option is said before the first file, not once per file
+    examiner = Examiner(options)  # a wrong option is said before the first file, not once per file
     items = []
     for done, name in enumerate(paths):
         if len(paths) > 1:
             progress("files", done, len(paths))
         try:
             if Path(name).is_dir():
-                raise MediaError(f"{name}: a folder without files; expected pictures, videos or recordings")
-            items.append(report_item(name, examine(Path(name), options, progress)))
+                raise MediaError(
+                    f"{name}: a folder without files; expected pictures, videos or recordings"
+                )
+            items.append(report_item(name, examiner.examine(Path(name), progress)))
         except LikenessError as error:
             items.append(failed_item(name, error))
     return items

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -32,7 +33,9 @@ def show_part(kind: registry.Kind, name: str) -> None:
     for key in ("question", "kinds", "needs", "paper", "licence", "weights_licence"):
         lines.append(f"{key.replace('_', ' '):16}{_words(info[key])}")
     lines += ["", "Known failures:", *(f"- {failure}" for failure in info["known_failures"])]
-    console().print(Panel("\n".join(lines), title=name, title_align="left", highlight=False))
+    console().print(
+        Panel(escape("\n".join(lines)), title=name, title_align="left", highlight=False)
+    )
 
 
 def show_doctor() -> None:
@@ -44,7 +47,7 @@ def show_doctor() -> None:
     for column in ("what", "state", "detail"):
         table.add_column(column, overflow="fold")
     for check in checks:
-        table.add_row(check.name, check.state, check.detail)
+        table.add_row(check.name, check.state, escape(check.detail))
     console().print(table)
     console().print(f"Installed packages of this environment: {installed_mb():.0f} MB")
     if any(check.state == "broken" for check in checks):

@@ -112,7 +112,9 @@ def leakage_audit(
     codes = _separable(codes, target)
     scores = _out_of_fold(table, target, codes, seed)
     interval = bootstrap_groups(auc, scores, target, codes, n=500, seed=seed)
-    low, high = (interval.low, interval.high) if isinstance(interval, Interval) else (np.nan, np.nan)
+    low, high = (
+        (interval.low, interval.high) if isinstance(interval, Interval) else (np.nan, np.nan)
+    )
     alone = [max(value, 1.0 - value) for value in (auc(column, target) for column in table.T)]
     order = np.argsort(alone, kind="stable")[::-1]
     return AuditResult(

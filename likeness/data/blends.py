@@ -124,8 +124,13 @@ def warp_affine(
     size_wh: tuple[int, int],
     border: int = cv2.BORDER_REFLECT_101,
 ) -> Any:
-    """Warp by a (2, 3) matrix that takes the picture's pixels to the result's."""
-    return cv2.warpAffine(image, matrix, size_wh, flags=cv2.INTER_LINEAR, borderMode=border)
+    """Warp by a (2, 3) matrix that takes the picture's pixels to the result's.
+
+    Pictures cubically, because linear interpolation alone would soften the moved one; masks linearly, so that they stay
+    within [0, 1].
+    """
+    flags = cv2.INTER_CUBIC if image.ndim == 3 else cv2.INTER_LINEAR
+    return cv2.warpAffine(image, matrix, size_wh, flags=flags, borderMode=border)
 
 
 def fit_affine(source: FloatArray, target: FloatArray) -> DoubleArray:
@@ -170,13 +175,15 @@ def sharpness(image: ImageArray, mask: FloatArray | None = None) -> float:
 
 
 def match_sharpness(image: ImageArray, wanted: float, mask: FloatArray | None = None) -> ImageArray:
-    """Resample a picture until its `sharpness` is at most `wanted`; a softer one stays as it is."""
-    changed = image
-    for factor in (0.85, 0.7, 0.55, 0.4, 0.3):
-        if sharpness(changed, mask) <= wanted:
-            break
+    """Resample a picture so that its `sharpness` comes nearest to `wanted`; a softer one stays as it is."""
+    best, best_gap = image, np.inf
+    for factor in (1.0, 0.85, 0.7, 0.55, 0.4, 0.3):
         changed = resample(image, factor)
-    return changed
+        gap = abs(np.log((sharpness(changed, mask) + 0.1) / (wanted + 0.1)))
+        if gap > best_gap:
+            break
+        best, best_gap = changed, gap
+    return best
 
 
 def blend(source: ImageArray, target: ImageArray, alpha: FloatArray) -> ImageArray:

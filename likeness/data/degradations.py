@@ -227,14 +227,6 @@ def _jpeg(images: list[ImageArray], quality: float, rng: np.random.Generator) ->
     return [jpeg_round_trip(image, int(quality)) for image in images]
 
 
-def _resize(images: list[ImageArray], factor: float, rng: np.random.Generator) -> list[ImageArray]:
-    return [_there_and_back(image, factor) for image in images]
-
-
-def _blur(images: list[ImageArray], sigma: float, rng: np.random.Generator) -> list[ImageArray]:
-    return [cv2.GaussianBlur(image, (0, 0), sigma) for image in images]
-
-
 def _noise(images: list[ImageArray], sigma: float, rng: np.random.Generator) -> list[ImageArray]:
     return [_add_noise(image, sigma, rng) for image in images]
 
@@ -303,8 +295,8 @@ _FAMILIES = {
     "clean": lambda images, amount, rng: [image.copy() for image in images],
     "h264": _h264,
     "jpeg": _jpeg,
-    "resize": _resize,
-    "blur": _blur,
+    "resize": lambda images, factor, rng: [_there_and_back(image, factor) for image in images],
+    "blur": lambda images, sigma, rng: [cv2.GaussianBlur(image, (0, 0), sigma) for image in images],
     "noise": _noise,
     "gamma": _gamma,
     "crop_shift": _crop_shift,

@@ -22,6 +22,10 @@ Layers = tuple[ImageArray, ImageArray, FloatArray]
 Donor = tuple[ImageArray, FloatArray]
 """Picture and landmarks of another person."""
 
+_LEAST_ALIGNED = (
+    0.3  # of the face's size; softer than that is seen from across the room and teaches nothing
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -123,8 +127,10 @@ def warp_blur(
     )
     recipe["colour"] = colour = blends.draw_colour_gap(rng, config.colour)
 
+    factor = float(np.clip(aligned / face.size_px, _LEAST_ALIGNED, 2.0))
+
     def change(picture: ImageArray) -> ImageArray:
-        soft = blends.warp_blur(picture, min(aligned / face.size_px, 2.0), 1.1)
+        soft = blends.warp_blur(picture, factor, 1.1)
         if config.strength < 1.0:
             soft = cv2.addWeighted(soft, config.strength, picture, 1.0 - config.strength, 0.0)
         return blends.apply_colour_gap(soft, colour, config.strength)
@@ -149,28 +155,40 @@ def cross_identity(
     check_array("donor landmarks_px", donor[1], (LANDMARK_COUNT, 2), np.float32)
     if not np.isfinite(donor[1]).all():
         raise DataError("the donor's landmarks are not finite numbers: drop this donor")
-    recipe["family"] = family = str(rng.choice(masks.FULL_FAMILIES))
     matrix = blends.fit_affine(donor[1], face.landmarks)
     recipe["matrix"] = [[round(float(v), 5) for v in row] for row in matrix]
-    mask = _draw_region(face, family, rng, config)
     covered = np.full(donor[0].shape[:2], 255, np.uint8)
     covered = blends.warp_affine(covered, matrix, face.size_wh, cv2.BORDER_CONSTANT)
-    covered = cv2.erode(covered, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_REPLICATE)
-    mask = mask * (cv2.blur(covered, (9, 9)).astype(np.float32) / np.float32(255))
+    covered = cv2.blur(cv2.erode(covered, np.ones((9, 9), np.uint8)), (9, 9))
+    recipe["family"], mask = _covered_region(face, covered, rng, config)
     source = blends.warp_affine(donor[0], matrix, face.size_wh)
     background = face.image
     if config.match_softness:
+        full = np.zeros(face.image.shape[:2], np.float32)
+        full[face.box[1] : face.box[3], face.box[0] : face.box[2]] = mask
         mine, theirs = blends.sharpness(face.crop, mask), blends.sharpness(source, mask)
-        recipe["changed"] = side = _draw_side(rng, config)
+        recipe["changed"] = "source" if theirs > mine else "target"
         if theirs > mine:
             source = blends.match_sharpness(source, mine, mask)
-        elif side == "target":
-            background = blends.match_sharpness(background, theirs)
+        else:
+            background = blends.match_sharpness(background, theirs, full)
     source = blends.match_colour(source, face.crop, mask)
     if rng.random() < config.relight_p:
         recipe["relit"] = True
         source = blends.relight(source, face.crop, face.size_px / 4)
     return source, background, mask
+
+
+def _covered_region(
+    face: Face, covered: ImageArray, rng: np.random.Generator, config: PseudoFakeConfig
+) -> tuple[str, FloatArray]:
+    """A region that the donor's picture covers: the drawn one, or else the smaller inner face."""
+    family, seed = str(rng.choice(masks.FULL_FAMILIES)), int(rng.integers(2**63))
+    share = covered.astype(np.float32) / np.float32(255)
+    mask = _draw_region(face, family, np.random.default_rng(seed), config)
+    if float((mask * share).sum()) < 0.98 * float(mask.sum()):
+        family, mask = "inner", _draw_region(face, "inner", np.random.default_rng(seed), config)
+    return family, mask * share
 
 
 def _move(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ import numpy.typing as npt
 from likeness.data.manifest import Item
 from likeness.errors import MediaError
 from likeness.types import FaceQuality, FaceTrack, ImageArray, Progress
+
+if TYPE_CHECKING:
+    from likeness.faces import FaceModels
 
 _TRACK_ARRAYS = (
     "frame_indices",
@@ -27,6 +30,9 @@ _TRACK_ARRAYS = (
     "bridged",
 )
 _QUALITY_ARRAYS = ("eye_distance_px", "sharpness", "jpeg_quality", "visible", "eye_aspect_ratio")
+
+MIN_FACE_PX = 48
+"""Smaller faces are not looked for: what is wanted is the main face of a portrait."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class KnownFace:
 def known_faces(
     folder: Path,
     items: Sequence[Item],
-    cache: Path | None = None,
+    store: Path | None = None,
     frames: int = 8,
     progress: Progress | None = None,
 ) -> list[KnownFace]:
@@ -49,11 +55,11 @@ def known_faces(
     Args:
         folder: where the items' paths start.
         items: pictures and clips.
-        cache: folder of one small .npz per item, named by the item's hash; None = find them again.
+        store: folder of one small .npz per item, named by the item's hash; None = find them again.
         frames: frames of a clip that are looked at, evenly spread.
         progress: see `likeness.types.Progress`.
     """
-    find = partial(_find_one, folder, cache, frames)
+    find = partial(_find_one, folder, store, frames)
     found: list[KnownFace] = []
     # Forked workers of a process with onnxruntime threads may hang; spawned ones do not.
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
@@ -107,31 +113,39 @@ def renumbered(track: FaceTrack) -> FaceTrack:
     return FaceTrack(track_id=0, quality=track.quality, **arrays)
 
 
-def _find_one(
-    folder: Path, cache: Path | None, frames: int, item: Item
-) -> tuple[Item, FaceTrack | None]:
-    stored = cache / f"{item.sha256}-{frames}.npz" if cache else None
+def _find_one(folder: Path, store: Path | None, frames: int, item: Item) -> FaceTrack | None:
+    stored = store / f"{item.sha256}-{frames}.npz" if store else None
     if stored and stored.is_file():
-        return item, _read(stored)
+        return _read(stored)
     track = _look(folder / item.path, frames)
     if stored:
         stored.parent.mkdir(parents=True, exist_ok=True)
         _write(stored, track)
-    return item, track
+    return track
 
 
 def _look(path: Path, frames: int) -> FaceTrack | None:
-    from likeness.faces import track_faces
+    from likeness.faces import TrackingConfig, track_faces
     from likeness.media import Sampling, open_clip, sample
 
+    config = TrackingConfig(min_still_face_px=MIN_FACE_PX, threads=1)
     try:
         clip = open_clip(path)
-        track = main_face(track_faces(clip, sample(clip, Sampling("evenly", frames))))
+        indices = sample(clip, Sampling("evenly", frames))
+        track = main_face(track_faces(clip, indices, config=config, models=_models()))
     except MediaError:
         return None
     if track is None or bool(track.bridged.all()):
         return None
     return seen_rows(track)
+
+
+@cache
+def _models() -> FaceModels:
+    """Loaded once per process, one thread each: the pool has a process per core."""
+    from likeness.faces import FaceModels
+
+    return FaceModels(threads=1)
 
 
 def _write(path: Path, track: FaceTrack | None) -> None:

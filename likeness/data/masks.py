@@ -18,6 +18,7 @@ FULL_FAMILIES = ("whole", "extended", "components", "inner")
 PARTS = ("mouth", "eyes", "lower_face", "nose")
 
 _MASK_SIZE_PX = (192, 257)  # masks are softened at a random size in this range, whatever the face's
+_PAD = 16
 _ELASTIC_ALPHA, _ELASTIC_SIGMA = 50.0, 7.0
 _ELASTIC_STEP = 4  # pixels between nodes of the displacement grid
 
@@ -87,7 +88,7 @@ def elastic(mask: FloatArray, rng: np.random.Generator, strength: float = 1.0) -
     height, width = mask.shape
     sigma = _ELASTIC_SIGMA / _ELASTIC_STEP
     # always as much chance as the largest mask needs: frames of one clip then share all later draws
-    side = _MASK_SIZE_PX[1] // _ELASTIC_STEP + 2
+    side = (_MASK_SIZE_PX[1] + 2 * _PAD) // _ELASTIC_STEP + 2
     noise = rng.uniform(-1.0, 1.0, (side, side, 2)).astype(np.float32)
     field = cv2.GaussianBlur(noise, (0, 0), sigma)
     field = field[: height // _ELASTIC_STEP + 2, : width // _ELASTIC_STEP + 2]
@@ -136,8 +137,10 @@ def draw_mask(
     scale = side / max(size_wh)
     small_wh = (max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale)))
     factor = np.array([small_wh[0] / size_wh[0], small_wh[1] / size_wh[1]], np.float32)
-    mask = draw_hulls([piece * factor for piece in pieces], small_wh)
-    mask = soften(elastic(mask, rng, strength), rng)
+    # worked out beyond the crop's edges: what leaves the picture is cut off there, not shrunk along them
+    pad, around_wh = _PAD, (small_wh[0] + 2 * _PAD, small_wh[1] + 2 * _PAD)
+    mask = draw_hulls([piece * factor + pad for piece in pieces], around_wh)
+    mask = soften(elastic(mask, rng, strength), rng)[pad:-pad, pad:-pad]
     mask = cv2.resize(mask, size_wh, interpolation=cv2.INTER_LINEAR)
     return np.clip(mask, 0.0, 1.0)
 

@@ -154,5 +154,9 @@ class CropPack:
         return cls(**arrays, **texts)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
-        arrays: dict[str, npt.NDArray[Any]] = {"images": self.images, "labels": self.labels, "pair_ids": self.pair_ids}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "images": self.images,
+            "labels": self.labels,
+            "pair_ids": self.pair_ids,
+        }
         return arrays if self.masks is None else {**arrays, "masks": self.masks}

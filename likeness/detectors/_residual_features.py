@@ -23,12 +23,26 @@ GRID = 8
 _HALF = SIZE_PX // 2
 _CELL = _HALF // GRID
 _EPSILON = 0.05  # grey levels; keeps flat areas finite
-_RINGS = np.array([-0.5, -0.35, -0.24, -0.16, -0.1, -0.05, 0.0, 0.05, 0.1, 0.16, 0.24, 0.35], np.float32)
+_RINGS = np.array(
+    [-0.5, -0.35, -0.24, -0.16, -0.1, -0.05, 0.0, 0.05, 0.1, 0.16, 0.24, 0.35], np.float32
+)
 _RING_COUNT = len(_RINGS) + 1
 _SPECTRUM_BINS = 40
 _PATCH = 128
 Map = npt.NDArray[np.float32]
-RESIDUALS = ("dxx", "dyy", "dxy", "diagonal", "dog1", "dog2", "dog4", "half", "cb", "cr", "contrast")
+RESIDUALS = (
+    "dxx",
+    "dyy",
+    "dxy",
+    "diagonal",
+    "dog1",
+    "dog2",
+    "dog4",
+    "half",
+    "cb",
+    "cr",
+    "contrast",
+)
 _TONES = ("y_mean", "cb_mean", "cr_mean")
 
 
@@ -57,7 +71,7 @@ def native_patch(
     import cv2
 
     centre = 0.5 * (landmarks_px.min(axis=0) + landmarks_px.max(axis=0))
-    left, top = (int(round(float(v))) - _PATCH // 2 for v in centre)
+    left, top = (round(float(v)) - _PATCH // 2 for v in centre)
     h, w = image.shape[:2]
     x0, y0 = min(max(left, 0), max(w - 1, 0)), min(max(top, 0), max(h - 1, 0))
     x1, y1 = min(max(left + _PATCH, x0 + 1), w), min(max(top + _PATCH, y0 + 1), h)
@@ -177,7 +191,9 @@ def _residual_maps(
     order = (0, 1, 2, 3, 4, 7, 8, 9, 5, 6)  # as RESIDUALS
     absolute = [_reduce(np.abs(m)) for m in full] + [np.abs(m) for m in coarse]
     squares = [_reduce(cv2.multiply(m, m)) for m in full] + [cv2.multiply(m, m) for m in coarse]
-    variance = cv2.subtract(cv2.sqrBoxFilter(half, cv2.CV_32F, (5, 5)), cv2.pow(cv2.blur(half, (5, 5)), 2))
+    variance = cv2.subtract(
+        cv2.sqrBoxFilter(half, cv2.CV_32F, (5, 5)), cv2.pow(cv2.blur(half, (5, 5)), 2)
+    )
     variance = cv2.max(variance, 0.0)
     a = np.empty((len(RESIDUALS), _HALF, _HALF), np.float32)
     q = np.empty_like(a)
@@ -265,7 +281,9 @@ def _seam_terms(
 
 
 @cache
-def _spectrum_plan() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _spectrum_plan() -> tuple[
+    npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.float32]
+]:
     window = np.outer(np.hanning(_PATCH), np.hanning(_PATCH)).astype(np.float32)
     fy = np.fft.fftfreq(_PATCH)[:, None]
     fx = np.fft.rfftfreq(_PATCH)[None, :]

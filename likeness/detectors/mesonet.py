@@ -6,7 +6,7 @@ Runs on onnxruntime with weights that the user brings: the authors' Keras files 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from likeness.types import (
     FaceTrack,
     FloatArray,
     ImageArray,
+    Progress,
     TrackScore,
     check_array,
 )
@@ -44,7 +45,7 @@ INFO = {
         "uncalibrated: the score carries no likelihood ratio",
         "says nothing about wholly synthesised faces",
     ],
-    "extra": "create",
+    "default": False,
     "strength_pair": None,
 }
 WEIGHTS: dict[str, dict[str, str]] = {}  # none are shipped
@@ -207,3 +208,12 @@ def warp_crop(image: ImageArray, matrix: DoubleArray, size_px: int = CROP_PX) ->
     return cv2.warpAffine(
         image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
+
+
+def training(
+    recipe: Mapping[str, Any], data: Path, out: Path, progress: Progress | None = None
+) -> dict[str, float]:
+    """Train as `recipes/mesonet.toml` says; needs the extra `create` (torch)."""
+    from likeness.detectors._mesonet_training import train
+
+    return train(recipe, data, out, progress)

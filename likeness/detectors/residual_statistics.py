@@ -55,7 +55,11 @@ class Config:
 
 def build(config: Config) -> ResidualStatistics:
     """Load the weights and build the detector; raises `WeightsError`."""
-    path = Path(config.weights) if config.weights else weights.path_of(_PART, WEIGHTS["residual_statistics-1"])
+    path = (
+        Path(config.weights)
+        if config.weights
+        else weights.path_of(_PART, WEIGHTS["residual_statistics-1"])
+    )
     return ResidualStatistics(config, Model.load(path))
 
 
@@ -85,7 +89,9 @@ class Model:
     def save(self, path: Path, metadata: Mapping[str, str]) -> None:
         """Write atomically as safetensors."""
         arrays = {**self.linear.to_arrays("linear."), **self.trees.to_arrays("trees.")}
-        weights.save_arrays(path, arrays, {**metadata, "features": features.VERSION, "tag": self.tag})
+        weights.save_arrays(
+            path, arrays, {**metadata, "features": features.VERSION, "tag": self.tag}
+        )
 
     def logit(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """(N, F) features to (N,) logits of "manipulated"."""
@@ -103,7 +109,9 @@ class ResidualStatistics:
         """Score every face of the clip; `not_applicable` without faces."""
         found = [s for s in (self._score_track(clip, track) for track in tracks) if s is not None]
         if not found:
-            return _evidence(status="not_applicable", weights=self.model.tag, note="no face to examine")
+            return _evidence(
+                status="not_applicable", weights=self.model.tag, note="no face to examine"
+            )
         score, heatmap = max(found, key=lambda pair: pair[0].score)
         return _evidence(
             status="scored",
@@ -119,7 +127,9 @@ class ResidualStatistics:
         seen = np.flatnonzero(~track.bridged)
         if not len(seen):
             return None
-        rows = seen[np.unique(np.linspace(0, len(seen) - 1, min(self.config.frames, len(seen))).astype(int))]
+        rows = seen[
+            np.unique(np.linspace(0, len(seen) - 1, min(self.config.frames, len(seen))).astype(int))
+        ]
         indices = track.frame_indices[rows]
         x, corners = [], []
         for row, frame in zip(rows, clip.frames.at(indices.tolist()), strict=True):
@@ -142,7 +152,9 @@ def _evidence(**values: Any) -> Evidence:
 
 def _sentence(score: float) -> str:
     if score > 0.5:
-        return "noise, sharpness or colour of the face differ from its surroundings, as after pasting"
+        return (
+            "noise, sharpness or colour of the face differ from its surroundings, as after pasting"
+        )
     if score < -0.5:
         return "the face shares the noise, sharpness and colour statistics of its surroundings"
     return "the statistics of the face and of its surroundings differ about as much as in ordinary pictures"

@@ -30,8 +30,8 @@ __all__ = [
     "eye_distance_px",
     "face_quality",
     "find_faces",
-    "hull_mask",
     "head_pose_deg",
+    "hull_mask",
     "invert",
     "paste",
     "track_faces",
@@ -40,20 +40,30 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("Faces", "find_faces"):
-        from likeness.faces import finding as home
-    elif name == "FaceModels":
-        from likeness.faces import models as home
-    elif name == "head_pose_deg":
-        from likeness.faces import pose as home
-    elif name == "face_quality":
-        from likeness.faces import quality as home
-    elif name in ("TrackingConfig", "track_faces"):
-        from likeness.faces import tracking as home
-    elif name in __all__:
-        from likeness.faces import geometry as home
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(home, name)
+        from likeness.faces import finding
+
+        return getattr(finding, name)
+    if name == "FaceModels":
+        from likeness.faces import models
+
+        return models.FaceModels
+    if name == "head_pose_deg":
+        from likeness.faces import pose
+
+        return pose.head_pose_deg
+    if name == "face_quality":
+        from likeness.faces import quality
+
+        return quality.face_quality
+    if name in ("TrackingConfig", "track_faces"):
+        from likeness.faces import tracking
+
+        return getattr(tracking, name)
+    if name in __all__:
+        from likeness.faces import geometry
+
+        return getattr(geometry, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,9 @@
 """A small descriptor of what a face looks like, to tell people of one clip apart; no identity embedding.
 
 Grey gradients (histograms over a grid, after Dalal and Triggs 2005) say how the face is built and lit, chroma says skin,
-hair and surroundings. Good for "the same person half a second later"; useless across clips.
+hair and surroundings. What all faces share is taken off and the rest is projected on the directions in which faces
+differ (principal components, half whitened, of faces that a generator invented: `weights/faces/APPEARANCE.md`). Good for
+"the same person half a second later"; useless across clips.
 """
 
 from __future__ import annotations
@@ -17,8 +19,22 @@ _CELLS = 8
 _BINS = 8
 
 
-def descriptor(image: ImageArray, landmarks_px: npt.NDArray[np.floating]) -> FloatArray:
-    """(K,) float32 of unit length for one face of a (H, W, 3) uint8 RGB picture."""
+def descriptor(
+    image: ImageArray, landmarks_px: npt.NDArray[np.floating], basis: tuple[FloatArray, FloatArray]
+) -> FloatArray:
+    """(K,) float32 of unit length for one face of a (H, W, 3) uint8 RGB picture.
+
+    Args:
+        image: the picture.
+        landmarks_px: (478, 2).
+        basis: mean (R,) and projection (R, K), see `FaceModels.appearance`.
+    """
+    mean, projection = basis
+    return _unit((raw_descriptor(image, landmarks_px) - mean) @ projection).astype(np.float32)
+
+
+def raw_descriptor(image: ImageArray, landmarks_px: npt.NDArray[np.floating]) -> FloatArray:
+    """(R,) float32: gradient histograms, light and chroma of one face, before anything shared is taken off."""
     import cv2
 
     crop = warp(

@@ -30,7 +30,14 @@ ROI_SCALE = 1.5
 """Side of the square that the mesh sees, relative to the longer side of the face."""
 _SMALLEST_SHARE = 0.08
 _TILE_STEP = 0.62  # of its side: a face that the level above misses lies whole in some tile
-_MAX_VIEWS = 160
+_MAX_LEVEL = 80  # tiles of one level; coarser ones stand in where there would be more
+_TURNS_DEG = (
+    60.0,
+    120.0,
+    180.0,
+    240.0,
+    300.0,
+)  # the detector itself finds faces up to about 45 degrees
 
 
 @dataclass(frozen=True)
@@ -91,14 +98,19 @@ def find_faces(
     """
     check_array("image", image, (None, None, 3), np.uint8)
     models = models or FaceModels()
-    views = views_of((image.shape[1], image.shape[0]), min_face_px)
-    return meshed(image, candidates_in(image, views, min_score, models), models)
+    size_wh = (image.shape[1], image.shape[0])
+    found = candidates_in(image, views_of(size_wh, min_face_px), min_score, models)
+    faces = meshed(image, found, models)
+    if not len(faces):
+        found = candidates_in(image, turned_views_of(size_wh), min_score, models)
+        faces = meshed(image, found, models)
+    return faces
 
 
 def views_of(
     size_wh: tuple[int, int], min_face_px: int, tiles: bool = True, padded: bool = True
 ) -> DoubleArray:
-    """(V, 3) centre x, centre y and side of the squares that the detector looks at, coarse to fine.
+    """(V, 4) centre x, centre y, side and turn (rad) of the squares that the detector looks at, coarse to fine.
 
     Args:
         size_wh: size of the picture.
@@ -108,16 +120,25 @@ def views_of(
     """
     width, height = size_wh
     longer = float(max(width, height))
-    views = [(width / 2, height / 2, 2 * longer)] if padded else []
-    views.append((width / 2, height / 2, longer))
+    views = [(width / 2, height / 2, 2 * longer, 0.0)] if padded else []
+    views.append((width / 2, height / 2, longer, 0.0))
     side = longer
     while tiles and side * _SMALLEST_SHARE > 1.3 * min_face_px:
-        side = max(side / 3.0, min_face_px / _SMALLEST_SHARE)
-        level = [(x, y, side) for y in _steps(height, side) for x in _steps(width, side)]
-        if len(views) + len(level) > _MAX_VIEWS:
+        wanted = side = max(side / 3.0, min_face_px / _SMALLEST_SHARE)
+        while len(_steps(width, side)) * len(_steps(height, side)) > _MAX_LEVEL:
+            side *= 1.05
+        views += [(x, y, side, 0.0) for y in _steps(height, side) for x in _steps(width, side)]
+        if side > wanted:
             break
-        views += level
     return np.array(views)
+
+
+def turned_views_of(size_wh: tuple[int, int]) -> DoubleArray:
+    """(V, 4) squares as `views_of` that look at the whole picture turned, for faces that do not stand upright."""
+    x, y, longer = size_wh[0] / 2, size_wh[1] / 2, float(max(size_wh))
+    return np.array(
+        [(x, y, side * longer, np.radians(t)) for side in (1.4, 2.4) for t in _TURNS_DEG]
+    )
 
 
 def _steps(length: int, side: float) -> npt.NDArray[np.float64]:
@@ -125,21 +146,23 @@ def _steps(length: int, side: float) -> npt.NDArray[np.float64]:
     if side >= length:
         return np.array([length / 2.0])
     count = int(np.ceil((length - side) / (side * _TILE_STEP))) + 1
-    return np.linspace(side / 2.0, length - side / 2.0, count)
+    return np.asarray(np.linspace(side / 2.0, length - side / 2.0, count), np.float64)
 
 
 def candidates_in(
     image: ImageArray, views: DoubleArray, min_score: float, models: FaceModels
 ) -> Candidates:
-    """What the detector sees in the squares `views` (V, 3), in frame pixels, overlaps merged."""
-    matrices = [square_matrix((x - 0.5, y - 0.5), side, 0.0, SIZE_PX) for x, y, side in views]
+    """What the detector sees in the squares `views` (V, 4), in frame pixels, overlaps merged."""
+    matrices = [
+        square_matrix((x - 0.5, y - 0.5), side, turn, SIZE_PX) for x, y, side, turn in views
+    ]
     squares = np.stack([warp(image, m, SIZE_PX, "black", cubic=False) for m in matrices])
     size = np.array([image.shape[1], image.shape[0]], np.float64)
     boxes, scores, points = [], [], []
     for found, matrix, view in zip(models.detect(squares, min_score), matrices, views, strict=True):
         found = merge_overlaps(found)
         back = invert(matrix)
-        box = transform(found.boxes.reshape(-1, 2).astype(np.float64) - 0.5, back).reshape(-1, 4)
+        box = _boxes_through(found.boxes, back)
         keep = ~_cut_off(box, view, size)
         boxes.append(box[keep])
         scores.append(found.scores[keep])
@@ -150,6 +173,14 @@ def candidates_in(
         np.concatenate(points).astype(np.float32),
     )
     return _distinct(every)
+
+
+def _boxes_through(boxes: FloatArray, matrix: DoubleArray) -> DoubleArray:
+    """(N, 4) boxes of the same size about the places that a similarity takes (N, 4) boxes' centres to."""
+    middle = transform((boxes[:, :2] + boxes[:, 2:]).astype(np.float64) / 2 - 0.5, matrix)
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    half = (boxes[:, 2:] - boxes[:, :2]) * (scale / 2)
+    return np.concatenate([middle - half, middle + half], axis=1)
 
 
 def _cut_off(boxes: DoubleArray, view: DoubleArray, size_wh: DoubleArray) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness.types import FloatArray, ImageArray
-from likeness.weights import path_of, session
+from likeness.weights import load_arrays, path_of, session
 
 SIZE_PX = 192
 """Side of the squares that both networks take."""
@@ -55,6 +55,12 @@ class FaceModels:
     @cached_property
     def _mesh(self) -> Any:
         return session(path_of("faces", "face_mesh_attention.onnx"), self.threads)
+
+    @cached_property
+    def appearance(self) -> tuple[FloatArray, FloatArray]:
+        """Mean (R,) and projection (R, K), float32, of the appearance descriptor."""
+        arrays, _ = load_arrays(path_of("faces", "appearance.safetensors"))
+        return arrays["mean"].astype(np.float32), arrays["projection"].astype(np.float32)
 
     def detect(self, squares: ImageArray, min_score: float = 0.6) -> list[Candidates]:
         """Faces in each of (N, 192, 192, 3) uint8 RGB squares; overlapping candidates are not merged."""

@@ -13,7 +13,9 @@ from likeness.faces.geometry import eye_distance_px
 from likeness.types import DoubleArray, FloatArray
 
 EYE_DISTANCE_MM = 63.0
-_NEAREST_MM = 500.0  # nobody is filmed from nearer; keeps a crop from being taken for a wide-angle picture
+_NEAREST_MM = (
+    500.0  # nobody is filmed from nearer; keeps a crop from being taken for a wide-angle picture
+)
 
 # Points that expressions hardly move: eye corners, nose, cheeks, forehead, temples. Upright = the top of the forehead and
 # the chin are equally far away.
@@ -55,9 +57,7 @@ def camera_matrix(size_wh: tuple[int, int], eye_px: float) -> DoubleArray:
     )
 
 
-def head_pose_deg(
-    landmarks_px: npt.NDArray[np.floating], size_wh: tuple[int, int]
-) -> FloatArray:
+def head_pose_deg(landmarks_px: npt.NDArray[np.floating], size_wh: tuple[int, int]) -> FloatArray:
     """Yaw, pitch and roll of each of N faces.
 
     Args:
@@ -85,10 +85,11 @@ def _one_pose(points: DoubleArray, size_wh: tuple[int, int]) -> tuple[float, flo
         fits, turn, shift = cv2.solvePnP(model, image, camera, flat, flags=cv2.SOLVEPNP_SQPNP)
         if not fits:
             return (0.0, 0.0, 0.0)
-        turn, shift = cv2.solvePnPRefineLM(model, image, camera, flat, turn, shift)
     except cv2.error:  # all points in one place
         return (0.0, 0.0, 0.0)
-    return angles_deg(_seen_from_the_face(shift.ravel()).T @ cv2.Rodrigues(turn)[0])
+    return angles_deg(
+        _seen_from_the_face(np.asarray(shift, np.float64).ravel()).T @ cv2.Rodrigues(turn)[0]
+    )
 
 
 def _seen_from_the_face(shift: DoubleArray) -> DoubleArray:

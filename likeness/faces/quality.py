@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from likeness.faces import regions
 from likeness.faces.compression import estimated_jpeg_quality
-from likeness.faces.geometry import eye_distance_px, face_box, hull_mask
+from likeness.faces.geometry import align_matrix, eye_distance_px, face_box, hull_mask, warp
 from likeness.types import FaceQuality, FloatArray, ImageArray, check_array
 
 _SHARPNESS_PX = 128
 _OCCLUSION_PX = 48
-_FAR_CHROMA = 22.0  # Cr/Cb steps: beyond make-up and shadow, short of a mask or a microphone
+_FAR_CHROMA = 32.0  # Cr/Cb steps: beyond make-up and shadow, short of a mask or a microphone
 
 
 def face_quality(
@@ -60,19 +60,12 @@ def eye_aspect_ratio(landmarks_px: npt.NDArray[np.floating]) -> FloatArray:
 
 
 def sharpness(image: ImageArray, landmarks_px: npt.NDArray[np.floating]) -> float:
-    """log10 variance of the Laplacian of the face box, grey, at 128 px; -2 where there is nothing to see."""
+    """log10 variance of the Laplacian of the upright face, grey, at 128 px; about -2 where there is no detail."""
     import cv2
 
-    height, width = image.shape[:2]
-    box = face_box(landmarks_px)
-    left, top = np.clip(np.floor(box[:2]), 0, (width, height)).astype(int)
-    right, bottom = np.clip(np.ceil(box[2:]) + 1, 0, (width, height)).astype(int)
-    if right - left < 4 or bottom - top < 4:
-        return -2.0
-    grey = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
-    shrinks = (right - left) > _SHARPNESS_PX
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    grey = cv2.resize(grey, (_SHARPNESS_PX, _SHARPNESS_PX), interpolation=method)
+    matrix = align_matrix(landmarks_px, _SHARPNESS_PX, 0.0)
+    crop = warp(image, matrix, _SHARPNESS_PX, "replicate", cubic=False)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     return float(np.log10(cv2.Laplacian(grey, cv2.CV_32F).var() + 0.01))
 
 

@@ -27,7 +27,7 @@ from likeness.faces.finding import (
 )
 from likeness.faces.geometry import face_box
 from likeness.faces.models import Candidates, FaceModels, overlap
-from likeness.faces.trajectory import Sighting, finished_track
+from likeness.faces.trajectory import Sighting, finished_track, folded, measured
 from likeness.types import Clip, FaceTrack, FloatArray, Frame, ImageArray, Progress
 
 
@@ -49,7 +49,7 @@ class TrackingConfig:
     min_score: float = 0.6
     min_face_px: int = 40
     min_still_face_px: int = 24
-    look_every_s: float = 1.0
+    look_every_s: float = 1.5
     tiles_every_s: float = 5.0
     max_gap_s: float = 1.5
     max_faces: int = 32
@@ -63,17 +63,18 @@ class TrackingConfig:
             )
 
 
-_SAME_PLACE = 0.78  # similarity that a face needs to go on where it was
-_SAME_FACE = 0.90  # similarity that it needs to be taken up elsewhere or after a cut
+_SAME_PLACE = 0.42  # similarity that a face needs to go on where it was
+_SAME_FACE = 0.68  # similarity that it needs to be taken up elsewhere or after a cut
 _SAME_SHOT = 0.5  # correlation of thumbnails below which the picture has been cut
-_MEMORY = 0.7  # share of the old in a track's running appearance
-_QUALITY_EVERY_S = 1.0  # compression changes slowly and is the costly measure
+_NEW_LOOK = 0.85  # a look that is less like all that are known joins the gallery
+_GALLERY = 12
+_QUALITY_EVERY_S = 2.0  # compression changes slowly and is the costly measure
 
 
 @dataclass
 class _Track:
     sightings: list[Sighting]
-    look: FloatArray
+    looks: list[FloatArray]  # a gallery of unlike ones: frontal, turned, lit from elsewhere
     measured_s: float
     jpeg_quality: float
 
@@ -127,10 +128,10 @@ def track_faces(
         examined.append((frame.index, frame.time_s))
         if progress is not None:
             progress("faces", len(examined), len(wanted))
-    kept = [t for t in state.tracks if _believable(t, len(wanted))]
+    paths = folded([t.sightings for t in state.tracks])
+    kept = [p for p in paths if _believable(p, len(wanted))]
     return tuple(
-        finished_track(number, t.sightings, examined, config.max_gap_s)
-        for number, t in enumerate(kept)
+        finished_track(number, t, examined, config.max_gap_s) for number, t in enumerate(kept)
     )
 
 
@@ -141,7 +142,7 @@ def _step(
     image = frame.image
     cut = _is_cut(image, state)
     followed = [] if cut else state.following
-    faces, lost = _follow(image, followed, frame.time_s, models)
+    faces, lost = _follow(image, followed, models)
     tiles_due = still or cut or frame.time_s - state.tiled_s >= config.tiles_every_s
     look_due = tiles_due or lost or not followed
     if look_due or frame.time_s - state.looked_s >= config.look_every_s:
@@ -153,14 +154,20 @@ def _step(
         state.looked_s = frame.time_s
         state.tiled_s = frame.time_s if tiles else state.tiled_s
     faces = faces.take(distinct_faces(faces)[: config.max_faces])
-    _give_to_tracks(frame, faces, state, cut, config)
+    looks = [descriptor(image, p, models.appearance) for p in faces.landmarks_px]
+    chosen = _assignment(
+        faces, np.array(looks), state.tracks, np.inf if cut else frame.time_s, config
+    )
+    _give_to_tracks(frame, faces, looks, chosen, state)
 
 
 def _is_cut(image: ImageArray, state: _State) -> bool:
     """Whether this frame looks nothing like the one before; remembers its thumbnail."""
     import cv2
 
-    small = cv2.resize(image[:: max(1, image.shape[0] // 64), :: max(1, image.shape[1] // 64)], (16, 16))
+    small = cv2.resize(
+        image[:: max(1, image.shape[0] // 64), :: max(1, image.shape[1] // 64)], (16, 16)
+    )
     grey = small.astype(np.float32).mean(axis=2)
     grey = (grey - grey.mean()) / (grey.std() + 1.0)
     before, state.thumbnail = state.thumbnail, grey
@@ -169,9 +176,7 @@ def _is_cut(image: ImageArray, state: _State) -> bool:
     )
 
 
-def _follow(
-    image: ImageArray, tracks: list[_Track], now_s: float, models: FaceModels
-) -> tuple[Faces, bool]:
+def _follow(image: ImageArray, tracks: list[_Track], models: FaceModels) -> tuple[Faces, bool]:
     """Look again where faces were; the second value says whether one of them was lost."""
     none = Faces(*(np.zeros(s, np.float32) for s in ((0, 4), 0, (0, 6, 2), (0, 478, 2), 0)))
     if not tracks:
@@ -215,13 +220,9 @@ def _joined(a: Faces, b: Faces) -> Faces:
 
 
 def _give_to_tracks(
-    frame: Frame, faces: Faces, state: _State, cut: bool, config: TrackingConfig
+    frame: Frame, faces: Faces, looks: list[FloatArray], chosen: dict[int, _Track], state: _State
 ) -> None:
-    """Assign the faces of one frame; start tracks for those that fit none."""
-    from likeness.faces.trajectory import measured
-
-    looks = np.array([descriptor(frame.image, p) for p in faces.landmarks_px], np.float32)
-    chosen = _assignment(faces, looks, state.tracks, frame.time_s, cut, config)
+    """Measure the faces of one frame and append them to their tracks; start tracks for the others."""
     seen: list[_Track] = []
     for i in range(len(faces)):
         track = chosen.get(i)
@@ -229,11 +230,11 @@ def _give_to_tracks(
         carried = None if track is None or stale else track.jpeg_quality
         sighting = measured(frame, faces.take([i]), carried)
         if track is None:
-            track = _Track([], looks[i], frame.time_s, 0.0)
+            track = _Track([], [], frame.time_s, 0.0)
             state.tracks.append(track)
         track.sightings.append(sighting)
-        blend = _MEMORY * track.look + (1 - _MEMORY) * looks[i]
-        track.look = (blend / max(float(np.linalg.norm(blend)), 1e-6)).astype(np.float32)
+        if not track.looks or likeness_of(looks[i], np.array(track.looks)).max() < _NEW_LOOK:
+            track.looks = [*track.looks[: _GALLERY - 1], looks[i]]
         track.jpeg_quality = float(sighting.quality.jpeg_quality[0])
         track.measured_s = frame.time_s if stale else track.measured_s
         seen.append(track)
@@ -241,34 +242,29 @@ def _give_to_tracks(
 
 
 def _assignment(
-    faces: Faces,
-    looks: FloatArray,
-    tracks: list[_Track],
-    now_s: float,
-    cut: bool,
-    config: TrackingConfig,
+    faces: Faces, looks: FloatArray, tracks: list[_Track], now_s: float, config: TrackingConfig
 ) -> dict[int, _Track]:
-    """Which track each face continues (face index -> track); faces that fit none are left out."""
+    """Which track each face continues (face index -> track); faces that fit none are left out.
+
+    After a cut `now_s` is infinite: places mean nothing then, only looks do.
+    """
     from scipy.optimize import linear_sum_assignment
 
     if not len(faces) or not tracks:
         return {}
     boxes = np.array([face_box(t.last.landmarks_px) for t in tracks])
-    shared = overlap(faces.boxes_px, boxes)
-    alike = likeness_of(looks, np.array([t.look for t in tracks]))
-    recent = np.array([now_s - t.last.time_s <= config.max_gap_s for t in tracks])
-    near = (shared > 0.15) & recent[None] & (not cut)
-    fits = (near & (alike >= _SAME_PLACE)) | (alike >= _SAME_FACE)
-    cost = np.where(fits, (1.0 - alike) + 0.5 * (1.0 - np.where(near, shared, 0.0)), 10.0)
+    age_s = now_s - np.array([t.last.time_s for t in tracks])
+    shared = overlap(faces.boxes_px, boxes) * (age_s <= config.max_gap_s)
+    alike = np.stack([likeness_of(looks, np.array(t.looks)).max(axis=1) for t in tracks], axis=1)
+    fits = ((shared > 0.15) & (alike >= _SAME_PLACE)) | (alike >= _SAME_FACE)
+    # Half a second later a place says less than a look; a thirtieth of a second later it says more.
+    cost = np.where(fits, (1.0 - alike) + (1.0 - shared) * np.exp(-age_s / 0.25), 10.0)
     rows, columns = linear_sum_assignment(cost)
-    return {
-        int(r): tracks[int(c)] for r, c in zip(rows, columns, strict=True) if fits[r, c]
-    }
+    return {int(r): tracks[int(c)] for r, c in zip(rows, columns, strict=True) if fits[r, c]}
 
 
-def _believable(track: _Track, examined: int) -> bool:
+def _believable(sightings: list[Sighting], examined: int) -> bool:
     """A single glimpse in a clip counts only if both networks are sure of it."""
-    if len(track.sightings) > 1 or examined <= 2:
+    if len(sightings) > 1 or examined <= 2:
         return True
-    only = track.sightings[0]
-    return only.score >= 0.85 and only.presence >= 0.95
+    return sightings[0].score >= 0.85 and sightings[0].presence >= 0.95

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from likeness.faces.finding import Faces
 from likeness.faces.geometry import face_box
+from likeness.faces.models import overlap
 from likeness.faces.pose import head_pose_deg
 from likeness.faces.quality import face_quality
 from likeness.types import FaceQuality, FaceTrack, FloatArray, Frame
@@ -52,6 +53,32 @@ def measured(frame: Frame, face: Faces, jpeg_quality: float | None) -> Sighting:
     )
 
 
+def folded(tracks: list[list[Sighting]]) -> list[list[Sighting]]:
+    """Give glimpses (at most two sightings) back to a longer track that misses exactly these frames in the same place.
+
+    So a head that turns sharply for a moment, and looks like nobody then, does not count as another person.
+    """
+    kept = [list(t) for t in tracks if len(t) > 2]
+    for glimpse in (t for t in tracks if len(t) <= 2):
+        home = next((t for t in kept if all(_fills_gap(s, t) for s in glimpse)), None)
+        if home is None:
+            kept.append(list(glimpse))
+        else:
+            home += glimpse
+            home.sort(key=lambda s: s.index)
+    return sorted(kept, key=lambda t: t[0].index)
+
+
+def _fills_gap(sighting: Sighting, track: list[Sighting]) -> bool:
+    """Whether a track was seen before and after, not during, and about where, this sighting is."""
+    after = sum(s.index < sighting.index for s in track)
+    if after in (0, len(track)) or track[after].index == sighting.index:
+        return False
+    boxes = face_box(np.stack([track[after - 1].landmarks_px, track[after].landmarks_px]))
+    own = face_box(sighting.landmarks_px)[None]
+    return bool(overlap(own, boxes).min() > 0.3)
+
+
 def finished_track(
     track_id: int,
     sightings: list[Sighting],
@@ -68,9 +95,7 @@ def finished_track(
     """
     seen_index = np.array([s.index for s in sightings], np.int64)
     seen_s = np.array([s.time_s for s in sightings], np.float64)
-    kept = [
-        (i, t) for i, t in examined if _within(i, t, seen_index, seen_s, max_gap_s)
-    ]
+    kept = [(i, t) for i, t in examined if _within(i, t, seen_index, seen_s, max_gap_s)]
     indices = np.array([i for i, _ in kept], np.int64)
     times = np.array([t for _, t in kept], np.float64)
     bridged = ~np.isin(indices, seen_index)

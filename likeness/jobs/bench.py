@@ -102,7 +102,9 @@ def bench(data: Path, options: BenchOptions, progress: Progress | None = None) -
     items = read_items(data, options.role_file)
     sets = test_sets(items, options.role)
     if not sets:
-        raise DataError(f"{data}: no real pictures or clips with role {options.role!r} in splits.csv")
+        raise DataError(
+            f"{data}: no real pictures or clips with role {options.role!r} in splits.csv"
+        )
     steps = tuple(s.name for s in LADDER) if options.ladder else (CLEAN,)
     rows: list[BenchRow] = []
     with measuring_pool(data, steps, options.detectors) as pool:
@@ -151,7 +153,9 @@ def _rows(
                 test_set.name,
                 step,
                 coverage,
-                _metrics(kept, [float(s.scores[label] or 0.0) for s in kept], "score") if measured else None,
+                _metrics(kept, [float(s.scores[label] or 0.0) for s in kept], "score")
+                if measured
+                else None,
                 _llr_metrics(name, label, kept) if measured else None,
                 *audit,
             )
@@ -159,7 +163,10 @@ def _rows(
 
 def _metrics(kept: Sequence[Scored], values: Sequence[float], kind: Any) -> MetricsReport:
     return report_metrics(
-        np.array(values), np.array([s.label for s in kept]), np.array([s.group for s in kept]), kind=kind
+        np.array(values),
+        np.array([s.label for s in kept]),
+        np.array([s.group for s in kept]),
+        kind=kind,
     )
 
 

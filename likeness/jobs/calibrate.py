@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ STEPS = (CLEAN, "jpeg_75", "h264_crf23", "resize_050")
 TRAINING_SOURCE = "utkface"
 FOLDS = 5
 COVARIATES = DOMAIN_COVARIATES
+FUSION_POPULATION = "MEAD, portraits and FFHQ, with self-blends"
+Detectors = Mapping[str, tuple[str, PlattCalibration | PavCalibration]]
+Rows = npt.NDArray[np.int64]
 POPULATION = (
     "Detectors: {score_ids} UTKFace identities kept out of training, and their self-blends. Fusion: {fusion_ids} people of "
     "sources that no detector of blends was trained on (3 actors of MEAD, 6 portrait videos, FFHQ pictures), and their "
@@ -65,7 +69,9 @@ def calibrate(
     own = [i for i in items if i.source == TRAINING_SOURCE and i.role == "calibrate"]
     other = _fusion_items(items)
     if not own or not other:
-        raise DataError(f"{data}: no items with role 'calibrate' of {TRAINING_SOURCE} and of other sources")
+        raise DataError(
+            f"{data}: no items with role 'calibrate' of {TRAINING_SOURCE} and of other sources"
+        )
     cache = Path("runs/faces")
     own_faces = known_faces(data, own, cache, progress=progress)
     other_faces = known_faces(data, other, cache, progress=progress)
@@ -75,14 +81,13 @@ def calibrate(
         other_scored = _all(measure(pool, other_faces), len(other_faces), "other sources", progress)
     figures: dict[str, float] = {}
     detectors = _detector_calibrations(names, own_scored, figures)
-    questions = _questions(names, detectors, other_scored, figures)
-    fusion = _file_fusion(questions, detectors, other_scored, figures)
+    fusion = _fusion(names, detectors, other_scored, figures)
     calibration = Calibration(
         tag="fusion-1",
         detectors=detectors,
         fusion=fusion,
         gate=_gate([*own_faces, *other_faces]),
-        thresholds=DecisionThresholds(),
+        thresholds=DecisionThresholds(none_needs=("blended", "synthesised")),
         population=POPULATION.format(
             score_ids=len({f.item.group for f in own_faces}),
             fusion_ids=len({f.item.group for f in other_faces}),
@@ -104,9 +109,7 @@ def _fusion_items(items: Sequence[Item]) -> list[Item]:
     ]
 
 
-def _all(
-    measured: Any, total: int, what: str, progress: Progress | None
-) -> list[Scored]:
+def _all(measured: Any, total: int, what: str, progress: Progress | None) -> list[Scored]:
     scored: list[Scored] = []
     for done, found in enumerate(measured):
         scored += found
@@ -117,90 +120,95 @@ def _all(
 
 def _detector_calibrations(
     names: Sequence[str], scored: Sequence[Scored], figures: dict[str, float]
-) -> dict[str, tuple[str, PlattCalibration | PavCalibration]]:
+) -> Detectors:
     """One per detector: fitted here for detectors of blends, read from their own weights for the others."""
     found: dict[str, tuple[str, PlattCalibration | PavCalibration]] = {}
     for name in names:
         tag = next(iter(registry.load("detectors", name).WEIGHTS))
         if registry.part("detectors", name).info["question"] != "blended":
             stored = weights.load_json(weights.path_of(name, "calibration.json"))
-            found[name] = (tag, calibration_from_dict(stored))
+            found[name] = (tag, calibration_from_dict(stored["calibration"]))
             continue
         kept = [s for s in scored if s.scores[name] is not None]
         scores = np.array([s.scores[name] for s in kept], np.float64)
         labels, groups = _labels(kept), _groups(kept)
 
-        def fit(rows: npt.NDArray[Any], scores: Any = scores, labels: Any = labels, groups: Any = groups) -> PlattCalibration:
-            return PlattCalibration.fit(
-                CalibrationSample(scores[rows], labels[rows], groups[rows], f"{TRAINING_SOURCE}, calibrate")
-            )
-
-        held_out = _cross_fitted(groups, lambda rows, test: fit(rows).llr(scores[test]))
-        _report(figures, name, held_out, labels)
-        found[name] = (tag, fit(np.arange(len(kept))))
+        sample = CalibrationSample(scores, labels, groups, f"{TRAINING_SOURCE}, calibrate")
+        _report(figures, name, _cross_fitted(groups, partial(_platt_held_out, sample)), labels)
+        found[name] = (tag, PlattCalibration.fit(sample))
     return found
 
 
-def _questions(
-    names: Sequence[str],
-    detectors: Mapping[str, tuple[str, PlattCalibration | PavCalibration]],
-    scored: Sequence[Scored],
-    figures: dict[str, float],
-) -> tuple[QuestionFusion, ...]:
+def _platt_held_out(sample: CalibrationSample, rows: Rows, test: Rows) -> npt.NDArray[np.float64]:
+    scores, labels, groups = (np.asarray(v) for v in (sample.scores, sample.labels, sample.groups))
+    part = CalibrationSample(scores[rows], labels[rows], groups[rows], sample.population)
+    return PlattCalibration.fit(part).llr(scores[test])
+
+
+def _fusion(
+    names: Sequence[str], detectors: Detectors, scored: Sequence[Scored], figures: dict[str, float]
+) -> FileFusion:
+    """Fit on everybody; measured on people of whom neither the fusion nor the file's calibration saw anything."""
+    labels, groups = _labels(scored), _groups(scored)
+
+    def held_out(rows: Rows, test: Rows) -> npt.NDArray[np.float64]:
+        fitted = _fit_fusion(names, detectors, [scored[i] for i in rows])
+        maxima = _maxima(fitted.questions, detectors, [scored[i] for i in test])
+        return fitted.file.llr(maxima, np.ones(len(test)))
+
+    _report(figures, "file", _cross_fitted(groups, held_out), labels)
+    return _fit_fusion(names, detectors, scored)
+
+
+def _fit_fusion(names: Sequence[str], detectors: Detectors, scored: Sequence[Scored]) -> FileFusion:
+    """One fusion per question, then the calibration of the maximum over them, on files of one face each."""
     by_question: dict[Question, list[str]] = {}
     for name in names:
         by_question.setdefault(registry.part("detectors", name).info["question"], []).append(name)
-    fused = []
-    for question, members in by_question.items():
-        if question != "blended":  # no fakes of this kind outside the detector's own training source
-            (name,) = members
-            calibration = detectors[name][1]
-            fused.append(
-                QuestionFusion.single(question, name, calibration.n_identities, calibration.population)
-            )
-            continue
-        labels, groups = _labels(scored), _groups(scored)
-
-        def sample(rows: npt.NDArray[Any], members: list[str] = members) -> FusionSample:
-            kept = [scored[i] for i in rows]
-            return FusionSample(
-                {name: _llrs(detectors[name][1], name, kept) for name in members},
-                labels[rows],
-                groups[rows],
-                "MEAD, portraits, FFHQ",
-                {c: [s.covariates[c] for s in kept] for c in COVARIATES},
-            )
-
-        def llr(rows: npt.NDArray[Any], test: npt.NDArray[Any], question: Question = question) -> Any:
-            held = sample(test)
-            return QuestionFusion.fit(question, sample(rows)).llr(held.llrs, held.covariates)
-
-        _report(figures, f"fused {question}", _cross_fitted(groups, llr), labels)
-        fused.append(QuestionFusion.fit(question, sample(np.arange(len(scored)))))
-    return tuple(fused)
+    questions = tuple(
+        _fit_question(question, members, detectors, scored)
+        for question, members in by_question.items()
+    )
+    maxima = _maxima(questions, detectors, scored)
+    sample = CalibrationSample(maxima, _labels(scored), _groups(scored), FUSION_POPULATION)
+    return FileFusion(questions, FileCalibration.fit(sample, np.ones(len(scored))))
 
 
-def _file_fusion(
-    questions: tuple[QuestionFusion, ...],
-    detectors: Mapping[str, tuple[str, PlattCalibration | PavCalibration]],
-    scored: Sequence[Scored],
-    figures: dict[str, float],
-) -> FileFusion:
-    """Calibrate the maximum over the questions, on files of one face; more faces are corrected by theory."""
-    labels, groups = _labels(scored), _groups(scored)
-    covariates = {c: [s.covariates[c] for s in scored] for c in COVARIATES}
+def _fit_question(
+    question: Question, members: Sequence[str], detectors: Detectors, scored: Sequence[Scored]
+) -> QuestionFusion:
+    if (
+        question != "blended"
+    ):  # there are no fakes of its kind outside the detector's own training source
+        (name,) = members
+        known = detectors[name][1]
+        return QuestionFusion.single(question, name, known.n_identities, known.population)
+    sample = FusionSample(
+        {name: _llrs(detectors[name][1], name, scored) for name in members},
+        _labels(scored),
+        _groups(scored),
+        FUSION_POPULATION,
+        _covariates(scored),
+    )
+    return QuestionFusion.fit(question, sample)
+
+
+def _maxima(
+    questions: Sequence[QuestionFusion], detectors: Detectors, scored: Sequence[Scored]
+) -> npt.NDArray[np.float64]:
+    """(N,) strongest question of each file; a detector that does not apply there has no part in it."""
     per_question = [
-        q.llr({name: _llrs(detectors[name][1], name, scored) for name in q.detectors}, covariates)
+        q.llr(
+            {name: _llrs(detectors[name][1], name, scored) for name in q.detectors},
+            _covariates(scored),
+        )
         for q in questions
     ]
-    maxima = np.nanmax(np.stack(per_question), axis=0)
+    return np.asarray(np.nanmax(np.stack(per_question), axis=0))
 
-    def fit(rows: npt.NDArray[Any]) -> FileCalibration:
-        sample = CalibrationSample(maxima[rows], labels[rows], groups[rows], "MEAD, portraits, FFHQ")
-        return FileCalibration.fit(sample, np.ones(len(rows)))
 
-    _report(figures, "file", _cross_fitted(groups, lambda a, b: fit(a).llr(maxima[b], np.ones(len(b)))), labels)
-    return FileFusion(questions, fit(np.arange(len(scored))))
+def _covariates(scored: Sequence[Scored]) -> dict[str, list[float]]:
+    return {c: [s.covariates[c] for s in scored] for c in COVARIATES}
 
 
 def _gate(faces: Sequence[KnownFace]) -> DomainGate:
@@ -210,10 +218,14 @@ def _gate(faces: Sequence[KnownFace]) -> DomainGate:
     return DomainGate.fit(rows[finite], groups[finite])
 
 
-def _cross_fitted(groups: npt.NDArray[Any], llr: Any) -> npt.NDArray[np.float64]:
+def _cross_fitted(
+    groups: npt.NDArray[Any], llr: Callable[[Rows, Rows], npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64]:
     """(N,) llrs of each item from a fit that saw nothing of its identity."""
     names = np.unique(groups)
-    fold_of = dict(zip(names, np.random.default_rng(0).permutation(len(names)) % FOLDS, strict=True))
+    fold_of = dict(
+        zip(names, np.random.default_rng(0).permutation(len(names)) % FOLDS, strict=True)
+    )
     folds = np.array([fold_of[g] for g in groups])
     out = np.zeros(len(groups))
     for fold in range(FOLDS):
@@ -236,7 +248,9 @@ def _llrs(
     given = np.array([s.scores[name] is not None for s in scored])
     out = np.full(len(scored), np.nan)
     if given.any():
-        out[given] = calibration.llr([float(s.scores[name] or 0.0) for s in scored if s.scores[name] is not None])
+        out[given] = calibration.llr(
+            [float(s.scores[name] or 0.0) for s in scored if s.scores[name] is not None]
+        )
     return out
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from likeness import media
 from likeness.data import PseudoFakeConfig, make_pseudo_fake
-from likeness.jobs.detect import DetectOptions, Examination, examine, find_tracks
+from likeness.jobs.detect import Examination, Examiner, find_tracks
 from likeness.jobs.reporting import report_item
 from likeness.provenance import encode_labelled
 from likeness.report import ReportItem
@@ -46,19 +46,22 @@ class DemoCase:
 
 def demo(progress: Progress | None = None) -> list[DemoCase]:
     """Examine the untouched and the manipulated portrait, as a still and as a clip."""
+    examiner = Examiner()
     original = media.open_clip(portrait_path())
     image = next(iter(original.frames)).image
     fake = pseudo_fake(image)
     cases = [
-        _case("portrait, untouched", original, None, progress),
-        _case("portrait, pseudo-fake", media.clip_from_frames([fake], name="pseudo-fake"), FAKE_LABEL, progress),
+        _case(examiner, "portrait, untouched", original, None, progress),
+        _case(
+            examiner, "portrait, pseudo-fake", media.clip_from_frames([fake]), FAKE_LABEL, progress
+        ),
     ]
     for title, picture, label in (
         ("clip, untouched", image, MOVED_LABEL),
         ("clip, pseudo-fake", fake, FAKE_LABEL),
     ):
         clip = media.clip_from_frames(moved(picture, CLIP_FRAMES), 25.0, title)
-        cases.append(_case(title, clip, label, progress))
+        cases.append(_case(examiner, title, clip, label, progress))
     return cases
 
 
@@ -87,11 +90,15 @@ def _moved(image: ImageArray, count: int) -> Iterator[ImageArray]:
         zoom = 1.04 + 0.02 * np.sin(phase)
         matrix = cv2.getRotationMatrix2D((w / 2.0, h / 2.0), float(np.sin(phase)), float(zoom))
         matrix[:, 2] += (6.0 * np.sin(phase), 4.0 * np.sin(2.0 * phase))
-        yield cv2.warpAffine(image, matrix, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        yield cv2.warpAffine(
+            image, matrix, (w, h), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
 
 
-def _case(title: str, clip: Clip, label: str | None, progress: Progress | None) -> DemoCase:
-    examination = examine(clip, DetectOptions(), progress)
+def _case(
+    examiner: Examiner, title: str, clip: Clip, label: str | None, progress: Progress | None
+) -> DemoCase:
+    examination = examiner.examine(clip, progress)
 
     def encode(frame: Frame, box: tuple[float, float, float, float]) -> tuple[bytes, str]:
         x0, y0, x1, y1 = (int(v) for v in box)

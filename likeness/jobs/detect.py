@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from likeness import faces, media, registry
 from likeness.errors import LikenessError
-from likeness.jobs.judge import Calibration, judge, shipped_calibration
+from likeness.jobs.judge import judge, shipped_calibration
 from likeness.types import Clip, Detector, Evidence, FaceTrack, Progress, Verdict
 
 Source = str | Path | bytes | BinaryIO | Clip
@@ -61,22 +61,31 @@ def detect(
         >>> detect(clip_from_frames([data.astronaut()])).label
         'inconclusive'
     """
-    return examine(source, options, progress).verdict
+    return Examiner(options).examine(source, progress).verdict
 
 
-def examine(
-    source: Source, options: DetectOptions | None = None, progress: Progress | None = None
-) -> Examination:
-    """Like `detect`, and keeps the clip open for the report's pictures."""
-    options = options or DetectOptions()
-    built = build_detectors(options)
-    calibration = shipped_calibration()
-    clip = source if isinstance(source, Clip) else media.open_clip(source, options.limits)
-    tracks = find_tracks(clip, options.frames, progress)
-    evidence = [
-        run_detector(name, detector, clip, tracks) for name, detector in built.items()
-    ]
-    return Examination(judge(clip, tracks, evidence, calibration), clip)
+class Examiner:
+    """Detectors and face models, built once and used for any number of files.
+
+    Raises:
+        UsageError: an unknown detector or option.
+        WeightsError: weights that were asked for are missing or damaged.
+    """
+
+    def __init__(self, options: DetectOptions | None = None) -> None:
+        self.options = options or DetectOptions()
+        self.detectors = build_detectors(self.options)
+        self.calibration = shipped_calibration()
+        self.models = faces.FaceModels()
+
+    def examine(self, source: Source, progress: Progress | None = None) -> Examination:
+        """Like `detect`, and keeps the clip open for the report's pictures."""
+        clip = source if isinstance(source, Clip) else media.open_clip(source, self.options.limits)
+        tracks = find_tracks(clip, self.options.frames, progress, self.models)
+        evidence = [
+            run_detector(name, detector, clip, tracks) for name, detector in self.detectors.items()
+        ]
+        return Examination(judge(clip, tracks, evidence, self.calibration), clip)
 
 
 def default_detectors() -> tuple[str, ...]:
@@ -95,13 +104,16 @@ def build_detectors(options: DetectOptions) -> dict[str, Detector]:
 
 
 def find_tracks(
-    clip: Clip, frames: int, progress: Progress | None = None
+    clip: Clip,
+    frames: int,
+    progress: Progress | None = None,
+    models: faces.FaceModels | None = None,
 ) -> tuple[FaceTrack, ...]:
     """Faces of the clip at evenly spread frames; none is a normal outcome."""
     if clip.kind == "audio":
         return ()
     indices = media.sample(clip, media.Sampling("evenly", frames))
-    return faces.track_faces(clip, indices, progress)
+    return faces.track_faces(clip, indices, progress, models=models)
 
 
 def run_detector(
@@ -122,4 +134,3 @@ def run_detector(
         status="failed",
         note=f"this detector broke down: {reason}",
     )
-

@@ -77,13 +77,17 @@ def _weights() -> list[Check]:
         elif part.info.get("default", True):
             checks.append(Check(f"weights {name}", "broken", "reinstall the package"))
         else:
-            checks.append(Check(f"weights {name}", "missing", "none are shipped; give --weights FILE"))
+            checks.append(
+                Check(f"weights {name}", "missing", "none are shipped; give --weights FILE")
+            )
     return checks
 
 
 def _machine() -> Check:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("machine", "ok", f"Python {platform.python_version()}, {platform.machine()}, {cores} cores")
+    return Check(
+        "machine", "ok", f"Python {platform.python_version()}, {platform.machine()}, {cores} cores"
+    )
 
 
 def _required(extra: str) -> set[str]:

@@ -83,7 +83,9 @@ class Calibration:
     def from_dict(cls, stored: Mapping[str, Any]) -> Calibration:
         """Inverse of `to_dict`; raises `WeightsError` for anything else."""
         if stored.get("format") != FORMAT:
-            raise WeightsError(f"calibration: expected format {FORMAT}, got {stored.get('format')!r}")
+            raise WeightsError(
+                f"calibration: expected format {FORMAT}, got {stored.get('format')!r}"
+            )
         try:
             thresholds = {**stored["thresholds"]}
             thresholds["none_needs"] = tuple(thresholds["none_needs"])
@@ -127,7 +129,7 @@ def judge(
     domain = {track.track_id: in_domain(track, len(tracks), calibration) for track in tracks}
     calibrated = [calibrate_evidence(e, calibration, domain) for e in evidence]
     facts = [face_facts(track) for track in tracks]
-    usable = {
+    usable: dict[int | None, Mapping[str, float]] = {
         track.track_id: covariates_of(track, len(tracks))
         for track, fact in zip(tracks, facts, strict=True)
         if not unusable(fact, calibration.thresholds)
@@ -140,7 +142,7 @@ def judge(
         label=decision.label,
         llr=fused.llr if fused else None,
         reasons=decision.reasons,
-        question_llrs=dict(fused.question_llrs) if fused else {},
+        question_llrs={str(q): v for q, v in fused.question_llrs.items()} if fused else {},
         evidence=tuple(calibrated),
         tracks=tuple(tracks),
         limits=LIMITS,
@@ -157,15 +159,19 @@ def judge(
 def calibrate_evidence(
     evidence: Evidence, calibration: Calibration, domain: Mapping[int, bool]
 ) -> Evidence:
-    """Add llrs and the domain check; evidence of other weights than the calibration's stays uncalibrated."""
+    """Add llrs and the domain check.
+
+    Evidence of other weights than the calibration's stays uncalibrated, and so does a face that the detector itself puts
+    outside what it was calibrated on: a score there is no evidence for either side.
+    """
     if evidence.status != "scored":
         return evidence
     known = calibration.detectors.get(evidence.detector)
     if known is None or known[0] != evidence.weights:
         return evidence
     tracks = tuple(_calibrate_track(t, known[1], domain) for t in evidence.tracks)
-    (llr,) = known[1].llr([float(evidence.score or 0.0)])
-    return replace(evidence, llr=float(llr), tracks=tracks)
+    known_llrs = [t.llr for t in tracks if t.llr is not None]
+    return replace(evidence, llr=max(known_llrs, default=None), tracks=tracks)
 
 
 def detector_llrs(
@@ -191,9 +197,8 @@ def quality_row(track: FaceTrack, n_tracks: int = 1) -> DoubleArray:
 def _calibrate_track(
     score: TrackScore, known: PlattCalibration | PavCalibration, domain: Mapping[int, bool]
 ) -> TrackScore:
+    if score.in_domain is False:  # the detector itself says that its score means nothing here
+        return score
     (llr,) = known.llr([score.score])
     inside = domain.get(score.track_id) if score.track_id is not None else None
-    if score.in_domain is False:  # the detector's own check is the narrower one
-        inside = False
     return replace(score, llr=float(llr), in_domain=inside)
-

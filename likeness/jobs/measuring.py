@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from likeness import media, registry
-from likeness.data.audit import crop_features
 from likeness.data.degradations import degrade
 from likeness.data.known_faces import KnownFace, load_images, renumbered
+from likeness.data.nuisance import crop_features
 from likeness.data.pairs import item_seed, make_pair
 from likeness.faces import align, face_quality
 from likeness.scoring import covariates_of
-from likeness.types import Detector, FaceQuality, FaceTrack, ImageArray
+from likeness.types import Detector, Evidence, FaceQuality, FaceTrack, ImageArray
 
 CLEAN = "clean"
 TEST_SEED = 20260101
@@ -61,7 +61,9 @@ class _Worker:
 
 
 @contextmanager
-def measuring_pool(folder: Path, steps: Sequence[str], wanted: Wanted) -> Iterator[ProcessPoolExecutor]:
+def measuring_pool(
+    folder: Path, steps: Sequence[str], wanted: Wanted
+) -> Iterator[ProcessPoolExecutor]:
     """Two processes with the detectors built; hand it to `measure`."""
     arguments = (folder, tuple(steps), wanted)
     with ProcessPoolExecutor(2, get_context("spawn"), _start, arguments) as pool:
@@ -116,12 +118,19 @@ def _score(
     if step != CLEAN:
         images = degrade(list(images), step, TEST_SEED)
     clip = media.clip_from_frames(images)
-    scores = {name: d.analyse(clip, (track,)).score for name, d in detectors.items()}
+    scores = {name: _usable_score(d.analyse(clip, (track,))) for name, d in detectors.items()}
     nuisance: tuple[float, ...] = ()
     if step == CLEAN:
         nuisance = tuple(crop_features(align(images[0], track.landmarks_px[0]).image))
     covariates = covariates_of(_as_seen(track, images), 1)
     return Scored(label, known.item.group, step, known.item.path, scores, covariates, nuisance)
+
+
+def _usable_score(evidence: Evidence) -> float | None:
+    """The score, unless the detector did not apply or itself says that its score means nothing here."""
+    if evidence.tracks and all(t.in_domain is False for t in evidence.tracks):
+        return None
+    return evidence.score
 
 
 def _as_seen(track: FaceTrack, images: Sequence[ImageArray]) -> FaceTrack:

@@ -20,7 +20,10 @@ Encode = Callable[[Frame, tuple[float, float, float, float]], tuple[bytes, str]]
 
 
 def report_item(
-    path: str, examination: Examination, encode: Encode | None = None, generated_label: str | None = None
+    path: str,
+    examination: Examination,
+    encode: Encode | None = None,
+    generated_label: str | None = None,
 ) -> ReportItem:
     """One file of the report.
 
@@ -34,7 +37,9 @@ def report_item(
     verdict, clip = examination.verdict, examination.clip
     boxes = _wanted_boxes(clip, verdict.tracks, [h for e in verdict.evidence for h in e.heatmaps])
     pictures = []
-    frames = {f.index: f for f in clip.frames.at(sorted({index for _, index in boxes}))} if boxes else {}
+    frames = (
+        {f.index: f for f in clip.frames.at(sorted({index for _, index in boxes}))} if boxes else {}
+    )
     for (track_id, index), box in boxes.items():
         data, media_type = (encode or _encode_original)(frames[index], box)
         pictures.append(Picture(data, media_type, box, index, track_id, generated_label))
@@ -62,9 +67,7 @@ def llr_scale() -> LlrScale:
     )
 
 
-def _encode_original(
-    frame: Frame, box: tuple[float, float, float, float]
-) -> tuple[bytes, str]:
+def _encode_original(frame: Frame, box: tuple[float, float, float, float]) -> tuple[bytes, str]:
     return media.encode_original(frame, THUMBNAIL_PX, box), "image/jpeg"
 
 
@@ -77,13 +80,13 @@ def _wanted_boxes(
     for track in tracks:
         seen = np.flatnonzero(~track.bridged)
         for row in seen[_spread(len(seen), PICTURES_PER_FACE)]:
-            key = (track.track_id, int(track.frame_indices[row]))
+            key: tuple[int | None, int] = (track.track_id, int(track.frame_indices[row]))
             if key not in mapped:
                 wanted[key] = _inside(_widened(track.boxes_px[row]), clip.size_wh)
-    for key, heatmap in mapped.items():
+    for place, heatmap in mapped.items():
         corners = heatmap.corners_px
         box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-        wanted[key] = _inside(box, clip.size_wh)
+        wanted[place] = _inside(box, clip.size_wh)
     if not wanted and clip.kind != "audio":
         wanted[None, 0] = (0.0, 0.0, float(clip.size_wh[0]), float(clip.size_wh[1]))
     return wanted

@@ -39,6 +39,8 @@ def test_sets(items: Sequence[Item], role: str = "test") -> list[TestSet]:
     for source in sorted({i.source for i in visual if i.label == 1}):
         fakes = tuple(select_items(visual, source=source, label=1))
         matched = FORMAT_MATCHED.get(source)
-        reals = tuple(i for i in visual if i.label == 0 and (matched is None or i.source == matched))
+        reals = tuple(
+            i for i in visual if i.label == 0 and (matched is None or i.source == matched)
+        )
         sets.append(TestSet(f"{matched or 'real'} / {source}", "synthesised", reals, fakes))
     return [s for s in sets if s.reals]

@@ -49,5 +49,5 @@ def read_recipe(path: Path) -> Mapping[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name}: not a TOML recipe ({error})") from error
     if not isinstance(settings.get("detector"), str):
-        raise ConfigError(f"{path.name}: expected detector = \"NAME\" at the top")
+        raise ConfigError(f'{path.name}: expected detector = "NAME" at the top')
     return settings

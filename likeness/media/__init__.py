@@ -36,20 +36,30 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("clip_from_frames", "open_clip"):
-        from likeness.media import opening as module
-    elif name in ("Sampling", "sample", "scene_cuts"):
-        from likeness.media import sampling as module
-    elif name in ("encode_original", "h264_round_trip", "jpeg_round_trip"):
-        from likeness.media import encode as module
-    elif name in ("JpegQuality", "estimate_jpeg_quality"):
-        from likeness.media import jpeg as module
-    elif name == "Limits":
-        from likeness.media import limits as module
-    elif name == "SharedFrames":
-        from likeness.media import frames as module
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(module, name)
+        from likeness.media import opening
+
+        return getattr(opening, name)
+    if name in ("Sampling", "sample", "scene_cuts"):
+        from likeness.media import sampling
+
+        return getattr(sampling, name)
+    if name in ("encode_original", "h264_round_trip", "jpeg_round_trip"):
+        from likeness.media import encode
+
+        return getattr(encode, name)
+    if name in ("JpegQuality", "estimate_jpeg_quality"):
+        from likeness.media import jpeg
+
+        return getattr(jpeg, name)
+    if name == "Limits":
+        from likeness.media import limits
+
+        return getattr(limits, name)
+    if name == "SharedFrames":
+        from likeness.media import frames
+
+        return getattr(frames, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

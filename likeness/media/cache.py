@@ -43,7 +43,7 @@ class FrameCache:
         offset, shape = self._spilled[index]
         image = np.empty(shape, np.uint8)
         self._file.seek(offset)
-        if self._file.readinto(memoryview(image).cast("B")) != image.nbytes:  # type: ignore[attr-defined]
+        if self._file.readinto(image.data) != image.nbytes:  # type: ignore[attr-defined]
             return None  # the disk lost it: decode again
         image.flags.writeable = False
         return image
@@ -79,7 +79,7 @@ class FrameCache:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - lives as long as the cache
             self._file.seek(self._end)
-            written = self._file.write(memoryview(np.ascontiguousarray(image)).cast("B"))
+            written = self._file.write(np.ascontiguousarray(image).data)
         except OSError:
             self._spill_left = 0  # disk full or no temporary folder: decode again instead
             return

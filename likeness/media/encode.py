@@ -149,6 +149,5 @@ def _decode(packets: list[bytes]) -> list[ImageArray]:
     decoder.thread_count = 1
     frames = [f for data in packets for f in decoder.decode(av.Packet(data))]
     frames += decoder.decode(None)
-    return [
-        f.reformat(format="rgb24", src_colorspace="itu601", threads=1).to_ndarray() for f in frames
-    ]
+    pictures = [f.reformat(format="rgb24", src_colorspace="itu601", threads=1) for f in frames]
+    return [np.asarray(picture.to_ndarray(), np.uint8) for picture in pictures]

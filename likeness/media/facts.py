@@ -5,16 +5,18 @@ Everything here is written by whoever made the file and proves nothing by itself
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Any
 
 import numpy as np
 
+from likeness.media.double_jpeg import double_jpeg_hint
 from likeness.media.jpeg import estimate_jpeg_quality, read_jpeg_header
 from likeness.media.packets import PacketScan
 from likeness.media.sniff import Format
 from likeness.media.source import ByteSource
-from likeness.types import DoubleArray, FactValue
+from likeness.types import DoubleArray, FactValue, ImageArray
 
 _EXIF_TAGS = {0x010F: "camera_make", 0x0110: "camera_model", 0x0131: "software", 0x0132: "date"}
 _DATE_TAKEN = 0x9003
@@ -49,9 +51,23 @@ def of_jpeg(source: ByteSource, format: Format) -> dict[str, FactValue]:
         "chroma_subsampling": header.subsampling or "none",
         "jpeg_segments": ", ".join(name for name in header.application if name) or "none",
     }
+    luma = _coded_luma(source)
+    if luma is not None:
+        facts["double_compression_hint"] = double_jpeg_hint(
+            luma, header.tables[min(header.tables)]
+        ).words
     if header.comment:
         facts["comment"] = clean(header.comment)
     return facts
+
+
+def _coded_luma(source: ByteSource) -> ImageArray | None:
+    """Brightness as it is coded, without the way over RGB; None for colour models that have none."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(source.read_at(0, source.size_bytes)), formats=("JPEG",)) as picture:
+        picture.draft("L", picture.size)
+        return np.asarray(picture) if picture.mode == "L" else None
 
 
 def of_container(source: ByteSource, format: Format, container: Any) -> dict[str, FactValue]:
@@ -167,8 +183,6 @@ def _exif(picture: Any) -> dict[str, FactValue]:
 
 
 def _profile_name(profile: bytes) -> str:
-    import io
-
     from PIL import ImageCms
 
     try:

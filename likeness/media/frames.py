@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -20,11 +20,13 @@ class Decoder(Protocol):
     Attributes:
         decoded: frames decoded so far.
         converted: frames turned into RGB so far.
+        resized: frames whose size differed from the first one's and that were scaled to it.
         damaged: indices that were asked for and cannot be decoded.
     """
 
     decoded: int
     converted: int
+    resized: int
     damaged: set[int]
 
     def image_at(self, index: int) -> ImageArray | None:
@@ -36,7 +38,7 @@ class Decoder(Protocol):
         ...
 
     def close(self) -> None:
-        """Release whatever is held; a later call may open it again."""
+        """Release whatever is held, the file included."""
         ...
 
 
@@ -104,7 +106,7 @@ class SharedFrames:
         return self._decoder.converted
 
     def close(self) -> None:
-        """Release the decoder, the cache and the file. Frames already handed out stay valid."""
+        """Release the decoder, the cache and the file, for the sound too. What was handed out stays valid."""
         with self._lock:
             self._decoder.close()
             self._cache.clear()
@@ -139,17 +141,20 @@ class SharedFrames:
             known = self._facts.get("damaged_frames") or 0
             self._facts["damaged_frames"] = int(known) + 1
             return None
+        if self._decoder.resized:
+            self._facts["resized_frames"] = self._decoder.resized
         self._cache.put(index, image, spill)
         return image
 
 
 class DrawnFrames:
-    """Decoder over pictures that are in memory already."""
+    """Decoder over pictures that are in memory already; `release` is called when it is closed."""
 
-    def __init__(self, images: list[ImageArray]) -> None:
-        self.decoded = self.converted = 0
+    def __init__(self, images: list[ImageArray], release: Callable[[], None] | None = None) -> None:
+        self.decoded = self.converted = self.resized = 0
         self.damaged: set[int] = set()
         self._images = images
+        self._release = release
 
     def image_at(self, index: int) -> ImageArray | None:
         """The picture itself."""
@@ -160,7 +165,9 @@ class DrawnFrames:
         return small_luma(self._images[index], size_wh)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Call `release`; the pictures stay."""
+        if self._release is not None:
+            self._release()
 
 
 def small_luma(image: ImageArray, size_wh: tuple[int, int]) -> ImageArray:

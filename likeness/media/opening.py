@@ -117,7 +117,8 @@ def _open_picture(source: ByteSource, format: Format) -> Clip:
         picture.close()
     image = turn.apply(image)
     facts |= {"rotation_applied": turn.words, "conversion": change or "none"}
-    facts |= describe_facts.of_jpeg(source, format)
+    with reading(source):
+        facts |= describe_facts.of_jpeg(source, format)
     decoder = DrawnFrames([image])
     decoder.decoded = decoder.converted = 1
     times = np.zeros(1)
@@ -129,11 +130,11 @@ def _open_picture(source: ByteSource, format: Format) -> Clip:
 
 
 def _open_animation(source: ByteSource, format: Format, picture: Any) -> Clip:
-    decoder = AnimationDecoder(source, format, picture)
+    decoder = AnimationDecoder(source, picture)
     kept: list[tuple[int, ImageArray]] = []
     delays: list[float] = []
     size = (0, 0)
-    note, room = "", source.limits.cache_bytes
+    note, room, seconds = "", source.limits.cache_bytes, 0.0
     with reading(source):
         facts = describe_facts.of_picture(source, format, picture)
         try:
@@ -143,7 +144,8 @@ def _open_animation(source: ByteSource, format: Format, picture: Any) -> Clip:
                 if room >= 0:
                     kept.append((len(delays), image))
                 delays.append(delay)
-                source.limits.check_clip(source.name, size, len(delays), sum(delays[-1:]))
+                seconds += delay
+                source.limits.check_clip(source.name, size, len(delays), seconds)
         except (LikenessError, MemoryError):
             raise
         except Exception as error:
@@ -151,9 +153,8 @@ def _open_animation(source: ByteSource, format: Format, picture: Any) -> Clip:
                 raise
             note = reason(error)
     times = np.concatenate([[0.0], np.cumsum(delays)[:-1]])
-    fps = len(delays) / sum(delays)
-    source.limits.check_clip(source.name, size, len(delays), sum(delays))
-    facts |= {"frames": len(delays), "duration_s": round(sum(delays), 3), "fps_mean": round(fps, 3)}
+    fps = round(len(delays) / seconds, 6)
+    facts |= {"frames": len(delays), "duration_s": round(seconds, 3), "fps_mean": round(fps, 3)}
     facts |= {"frame_rate_varies": len(set(delays)) > 1, "broken_off": note or None}
     frames = SharedFrames(decoder, times, source.sha256, source.limits, facts)
     for index, image in kept:
@@ -178,7 +179,7 @@ def _open_av(source: ByteSource, format: Format) -> Clip:
             scan = scan_packets(container, stream, source, format)
             facts |= describe_facts.of_video(source, container, stream, scan)
             rate = describe_facts.declared_rate(stream)
-            base = float(stream.time_base)
+            base = float("nan") if format.key == "mpegvideo" else float(stream.time_base)
     finally:
         container.close()
     decoder = VideoDecoder(source, format)
@@ -196,7 +197,9 @@ def _recording(
     seconds = float(container.duration or 0) / 1e6
     source.limits.check_clip(source.name, (0, 0), 0, seconds)
     nothing = np.zeros(0)
-    frames = SharedFrames(DrawnFrames([]), nothing, source.sha256, source.limits, facts)
+    frames = SharedFrames(
+        DrawnFrames([], source.close), nothing, source.sha256, source.limits, facts
+    )
     return Clip(source.name, "audio", frames, 0.0, nothing, (0, 0), track, source.sha256, facts)
 
 

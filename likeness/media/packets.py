@@ -17,8 +17,9 @@ from likeness.media.sniff import Format
 from likeness.media.source import ByteSource
 from likeness.types import IndexArray
 
-# In these, one packet is one shown frame and stamps are complete; AVI and Ogg count packets, not pictures.
-_TRUSTED = frozenset({"mov", "matroska", "mpeg", "mpegts", "mpegvideo"})
+# In these, one packet is one shown frame and stamps are complete; AVI and Ogg count packets, not pictures, and a bare
+# MPEG stream has no stamps at all (those that libav makes up have gaps).
+_TRUSTED = frozenset({"mov", "matroska", "mpeg", "mpegts"})
 _SEEKABLE = frozenset({"mov", "matroska"})
 
 
@@ -71,7 +72,7 @@ def scan_packets(container: Any, stream: Any, source: ByteSource, format: Format
             note = reason(error)
     source.limits.check(source.name, "frames", len(stamps), "frames")
     pts = _ascending(stamps) if format.key in _TRUSTED else None
-    places = np.zeros(0, np.int64)
+    places: IndexArray = np.zeros(0, np.int64)
     if pts is not None and format.key in _SEEKABLE:
         places = np.searchsorted(pts, np.unique(np.array(keys, np.int64))).astype(np.int64)
     return PacketScan(

@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def open_pillow(source: ByteSource, format: Format) -> Any:
         if format.key == "HEIF":
             picture = _open_heif(source)
         else:
-            picture = Image.open(io.BufferedReader(source.reader(), 1 << 16), formats=(format.key,))
+            picture = Image.open(cast("IO[bytes]", source.reader()), formats=(format.key,))
         moving = format.key in _ANIMATED and bool(getattr(picture, "is_animated", False))
     source.limits.check_picture(source.name, picture.size, moving=False)
     if moving:
@@ -92,13 +92,14 @@ class AnimationDecoder:
     Attributes:
         decoded: frames decoded so far, passed-over ones included.
         converted: frames turned into RGB so far.
+        resized: always 0.
         damaged: indices that cannot be decoded.
     """
 
-    def __init__(self, source: ByteSource, format: Format, picture: Any) -> None:
-        self.decoded = self.converted = 0
+    def __init__(self, source: ByteSource, picture: Any) -> None:
+        self.decoded = self.converted = self.resized = 0
         self.damaged: set[int] = set()
-        self._source, self._format, self._picture = source, format, picture
+        self._source, self._picture = source, picture
         self._orientation = orientation_of(picture)
         self._place = -1
 
@@ -117,9 +118,6 @@ class AnimationDecoder:
     def image_at(self, index: int) -> ImageArray | None:
         """(H, W, 3) uint8 RGB, upright, or None if the frame is damaged."""
         with reading(self._source):
-            if self._picture is None:
-                self._picture = open_pillow(self._source, self._format)
-                self._place = -1
             try:
                 return self._image(index)
             except (EOFError, OSError, SyntaxError, ValueError):
@@ -132,10 +130,9 @@ class AnimationDecoder:
         return None if image is None else small_luma(image, size_wh)
 
     def close(self) -> None:
-        """Release the picture; the next request opens it again."""
-        if self._picture is not None:
-            self._picture.close()
-            self._picture = None
+        """Release the picture and the file."""
+        self._picture.close()
+        self._source.close()
 
     def _image(self, index: int) -> ImageArray:
         self._picture.seek(index)

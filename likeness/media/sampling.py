@@ -9,7 +9,7 @@ import numpy as np
 
 from likeness.errors import UsageError
 from likeness.media.frames import SharedFrames
-from likeness.types import Clip, IndexArray
+from likeness.types import Clip, DoubleArray, IndexArray
 
 _THUMBNAIL_WH = (64, 36)
 _BINS = 32
@@ -79,7 +79,7 @@ def scene_cuts(clip: Clip, threshold: float = 0.35) -> tuple[int, ...]:
 
 def _find_cuts(frames: SharedFrames, step: int, total: int, threshold: float) -> tuple[int, ...]:
     cuts: list[int] = []
-    before: tuple[int, np.ndarray] | None = None
+    before: tuple[int, DoubleArray] | None = None
     for index, small in frames.luma(range(0, total, step), _THUMBNAIL_WH):
         histogram = np.bincount(small.ravel() >> 3, minlength=_BINS) / small.size
         if before is not None and 0.5 * np.abs(histogram - before[1]).sum() > threshold:

@@ -99,7 +99,7 @@ class SourceReader(io.RawIOBase):
         self._place = place
         return place
 
-    def read(self, count: int | None = -1) -> bytes:  # type: ignore[override]
+    def read(self, count: int | None = -1) -> bytes:
         """At most `count` bytes; all that is left for -1 or None."""
         self._source.stopwatch.check()
         left = max(0, self._source.size_bytes - self._place)
@@ -162,7 +162,7 @@ def _open_regular(path: Path) -> BinaryIO:
         raise MediaError(f"{text}: expected a readable file, got: {reason}{hint}") from error
     try:
         _require_regular(path, os.fstat(descriptor).st_mode)  # it may have been replaced meanwhile
-        return os.fdopen(descriptor, "rb", buffering=0)  # type: ignore[return-value]
+        return os.fdopen(descriptor, "rb", buffering=0)
     except BaseException:
         os.close(descriptor)
         raise

@@ -17,6 +17,9 @@ from likeness.media.source import ByteSource
 from likeness.types import ImageArray
 
 _SEEK_COST = 12  # frames that a seek costs: the reorder buffer and the decoder threads fill again
+_DAMAGED_PIXELS = (
+    200_000_000  # a hundred frames of 1080p: a recording that starts in mid-stream has fewer
+)
 _ITU601, _ITU709 = 5, 1  # swscale's names for the colour matrices
 _UNSPECIFIED = 2
 
@@ -52,6 +55,8 @@ class VideoDecoder:
         )
         self._place = 0  # no frame below this index is still to come
         self._may_seek = True
+        self._whole = 0
+        self._damaged_pixels = 0
         self._reformatter = VideoReformatter()
 
     def use(self, scan: PacketScan) -> None:
@@ -61,7 +66,7 @@ class VideoDecoder:
 
     def rewind(self) -> None:
         """Open the file again: the next frame is the first."""
-        self.close()
+        self._drop()
         self._container = open_container(self._source, self._format)
         self._stream = video_stream(self._container, self._source)
         prepare_decoder(self._stream, self._source)
@@ -69,11 +74,17 @@ class VideoDecoder:
         self._ready.clear()
         self._ordinal = self._place = 0
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether so much came out damaged that decoding on is a waste: large made-up frames cost seconds each."""
+        pixels = self._damaged_pixels
+        return pixels > _DAMAGED_PIXELS and pixels > 10 * self._whole * self._area()
+
     def next_frame(self) -> tuple[int, Any] | None:
-        """The next frame in display order as (index, `av` frame), or None at the end."""
+        """The next frame in display order as (index, `av` frame), or None at the end (or where it is hopeless)."""
         if self._container is None:
             self.rewind()
-        while True:
+        while not self.hopeless:
             while self._ready:
                 frame = self._ready.popleft()
                 index = self._number(frame)
@@ -82,11 +93,14 @@ class VideoDecoder:
                     return index, frame
             if not self._decode_packet():
                 return None
+        return None
 
     def frame_at(self, index: int) -> Any | None:
         """The `av` frame at `index`, or None if it is damaged."""
         with parsing(self._source.name, "video"), self._source.stopwatch.running():
-            self._go_near(index)
+            self._source.stopwatch.check()
+            if not self.hopeless:
+                self._go_near(index)
             while (found := self.next_frame()) is not None:
                 number, frame = found
                 if number == index:
@@ -117,7 +131,7 @@ class VideoDecoder:
             return None
         with parsing(self._source.name, "video"):
             small = frame.reformat(width=size_wh[0], height=size_wh[1], format="gray", threads=1)
-            return small.to_ndarray()
+            return np.asarray(small.to_ndarray(), np.uint8)
 
     def to_rgb(self, frame: Any) -> ImageArray:
         """(H, W, 3) uint8 RGB, upright, of a decoded frame.
@@ -137,7 +151,7 @@ class VideoDecoder:
             frame, *self.size_wh, "rgb24", src_colorspace=matrix, threads=1
         )
         self.converted += 1
-        return self.orientation.apply(picture.to_ndarray())
+        return self.orientation.apply(np.asarray(picture.to_ndarray(), np.uint8))
 
     def remember(self, frame: Any) -> None:
         """Take size and orientation from the first frame."""
@@ -147,7 +161,11 @@ class VideoDecoder:
         self.orientation = UPRIGHT if data is None else from_display_matrix(bytes(data))
 
     def close(self) -> None:
-        """Release decoder and container; the next request opens them again."""
+        """Release decoder, container and file."""
+        self._drop()
+        self._source.close()
+
+    def _drop(self) -> None:
         if self._container is not None:
             self._packets.close()
             self._ready.clear()
@@ -184,7 +202,13 @@ class VideoDecoder:
             return True
         self.decoded += len(frames)
         self._ready.extend(frames)
+        for frame in frames:
+            self._whole += not frame.is_corrupt
+            self._damaged_pixels += frame.width * frame.height * frame.is_corrupt
         return True
+
+    def _area(self) -> int:
+        return max(1, self.size_wh[0] * self.size_wh[1])
 
     def _go_near(self, index: int) -> None:
         if self._container is None:

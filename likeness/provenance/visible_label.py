@@ -91,7 +91,7 @@ def _wrapped(
 ) -> list[str]:
     """The label in lines that fit; none if one of its words does not."""
     lines = [""]
-    for word in label.split():
+    for word in " ".join(label.split()).replace(" · ", "\N{NO-BREAK SPACE}· ").split(" "):
         longer = f"{lines[-1]} {word}".strip()
         if font.getlength(longer) <= width:
             lines[-1] = longer

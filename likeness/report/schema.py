@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from likeness.types import Evidence, Heatmap, Span, TrackScore, Verdict
 
 SCHEMA_NAME: Final = "likeness-report/1"
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 def json_schema() -> Json:
@@ -67,14 +68,7 @@ def report_from_dict(report: Mapping[str, Any]) -> tuple[ReportItem, ...]:
     """
     if report.get("schema") != SCHEMA_NAME:
         raise DataError(f"report: expected schema {SCHEMA_NAME!r}, got {report.get('schema')!r}")
-    items = []
-    for result in _read("report", lambda: list(report["results"])):
-        if "error" in result:
-            failure = _read("error", lambda r=result: Failure(**r["error"]))
-            items.append(ReportItem(_read("path", lambda r=result: r["path"]), error=failure))
-        else:
-            items.append(ReportItem(result.get("path", ""), verdict_from_dict(result)))
-    return tuple(items)
+    return _read("results", lambda: tuple(_item_from_dict(r) for r in report["results"]))
 
 
 def report_json(report: Mapping[str, Any]) -> str:
@@ -204,6 +198,12 @@ def _item_to_dict(item: ReportItem, landmarks: bool) -> Json:
     }
 
 
+def _item_from_dict(result: Mapping[str, Any]) -> ReportItem:
+    if "error" in result:
+        return ReportItem(result["path"], error=Failure(**result["error"]))
+    return ReportItem(result["path"], verdict_from_dict(result))
+
+
 def _track_score_to_dict(track: TrackScore) -> Json:
     return {
         "track_id": number_to_json(track.track_id),
@@ -249,7 +249,7 @@ def _heatmap_from_dict(value: Mapping[str, Any]) -> Heatmap:
     )
 
 
-def _read(what: str, build: Any) -> Any:
+def _read(what: str, build: Callable[[], T]) -> T:
     try:
         return build()
     except KeyError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from likeness.scoring.wording import verbal_scale as _verbal_scale
 from likeness.types import FactValue, Label
 
 LABEL_WORDS: Final[dict[Label, str]] = {
@@ -36,9 +37,7 @@ MEANS_NOT: Final[dict[Label, str]] = {
         "It is not proof, it does not say who made the change or why, and it does not tell harmful "
         "editing from harmless editing."
     ),
-    "inconclusive": (
-        "It does not mean “half likely”, and it leans neither to manipulated nor to untouched."
-    ),
+    "inconclusive": ("It does not mean “half likely”; it clears nothing and accuses nobody."),
     "no_manipulation_found": (
         "It does not mean that the file is real. Methods that these detectors do not know, heavy "
         "compression and small faces leave nothing to find, and a genuine recording can still be "
@@ -60,15 +59,6 @@ STATUS_WORDS: Final[dict[str, str]] = {
     "not_applicable": "Not applicable",
     "failed": "Failed",
 }
-# ENFSI Guideline for Evaluative Reporting in Forensic Science (2015), table of verbal equivalents, as log10.
-_VERBAL: Final = (
-    (6.0, "extremely strong"),
-    (4.0, "very strong"),
-    (3.0, "strong"),
-    (2.0, "moderately strong"),
-    (1.0, "moderate"),
-    (0.30103, "weak"),
-)
 _UNITS: Final = {
     "s": "s",
     "ms": "ms",
@@ -81,15 +71,12 @@ _UNITS: Final = {
 
 
 def verbal_scale(llr: float) -> str:
-    """Strength of a log10 likelihood ratio in words, after the ENFSI guideline (2015).
+    """Strength of a log10 likelihood ratio in words, as `likeness.scoring` defines them; NaN supports nothing.
 
     >>> verbal_scale(1.5)
     'moderate support for manipulation'
     """
-    strength = next((word for least, word in _VERBAL if abs(llr) >= least), None)
-    if strength is None:
-        return "no support either way"
-    return f"{strength} support {'for' if llr > 0 else 'against'} manipulation"
+    return _verbal_scale(0.0 if llr != llr else llr)
 
 
 def ratio_sentence(llr: float) -> str:

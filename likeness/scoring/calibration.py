@@ -200,7 +200,7 @@ class PavCalibration:
                 f"{', '.join(sample.covariates)}; use PlattCalibration for them"
             )
         scores, fake, weights, n_identities = sample.checked()
-        knots, posterior = pooled_posterior(scores, fake, weights)
+        knots, posterior, _, _ = pooled_posterior(scores, fake, weights)
         with np.errstate(divide="ignore"):
             llrs = bounded(np.log10(posterior) - np.log10(1.0 - posterior), n_identities)
         step = np.append(True, llrs[1:] != llrs[:-1])

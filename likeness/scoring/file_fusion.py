@@ -8,8 +8,11 @@ is fitted on file-level maxima with the natural log of the number of tracks as a
 How many questions were asked is absorbed by the intercept, because the same questions are asked when it is fitted. Where no
 such files exist, `FileCalibration.assumed` uses per_log_track = -1 on tracks times questions: if exactly one of k
 candidates is manipulated and any is equally likely, the file's likelihood ratio is the mean of the k ratios, which is never
-below the maximum divided by k. Either correction only shrinks evidence of manipulation towards zero: it never turns it into
-evidence of the contrary, nor makes that stronger.
+below the maximum divided by k.
+
+Beyond the number of tracks that the fit has seen (one, where the correction is assumed) a correction is no longer a
+measurement but a precaution: there it only shrinks evidence of manipulation towards zero, and neither turns it into evidence
+of the contrary nor makes that stronger.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class FileCalibration:
         n_identities: independent identities in the smaller class.
         population: who it was fitted on.
         n_questions: questions that the correction has to count; 1 where the fit has absorbed them.
+        tracks_seen: most faces in a file of the fit; beyond it the correction only shrinks evidence of manipulation.
     """
 
     slope: float
@@ -50,6 +54,7 @@ class FileCalibration:
     n_identities: int
     population: str
     n_questions: int = 1
+    tracks_seen: int = 1
 
     @property
     def bound(self) -> float:
@@ -91,6 +96,7 @@ class FileCalibration:
             float(fitted[2]) / LN10,
             n_identities,
             sample.population,
+            tracks_seen=int(np.rint(np.exp(log_tracks.max()))),
         )
 
     def llr(self, maxima: npt.ArrayLike, n_tracks: npt.ArrayLike) -> DoubleArray:
@@ -102,9 +108,11 @@ class FileCalibration:
         """
         values = np.atleast_1d(np.asarray(maxima, dtype=np.float64))
         base = self.slope * values + self.intercept
-        log_candidates = _log_tracks(n_tracks, len(values)) + np.log(self.n_questions)
-        corrected = np.maximum(base + self.per_log_track * log_candidates, 0.0)
-        return bounded(np.where(base > 0.0, corrected, base), self.n_identities)
+        log_tracks = _log_tracks(n_tracks, len(values))
+        measured = base + self.per_log_track * np.minimum(log_tracks, np.log(self.tracks_seen))
+        cautious = base + self.per_log_track * (log_tracks + np.log(self.n_questions))
+        llrs = np.where(measured > 0.0, np.maximum(cautious, 0.0), measured)
+        return bounded(llrs, self.n_identities)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dict for JSON."""
@@ -114,6 +122,7 @@ class FileCalibration:
             "intercept": self.intercept,
             "per_log_track": self.per_log_track,
             "n_questions": self.n_questions,
+            "tracks_seen": self.tracks_seen,
             "n_identities": self.n_identities,
             "population": self.population,
         }
@@ -127,10 +136,11 @@ class FileCalibration:
             stored.number(values, "per_log_track"),
         )
         n_questions = stored.count(values, "n_questions")
-        if slope < 0.0 or per_log_track > 0.0 or n_questions < 1:
+        tracks_seen = stored.count(values, "tracks_seen")
+        if slope < 0.0 or per_log_track > 0.0 or min(n_questions, tracks_seen) < 1:
             raise WeightsError(
-                "file calibration: expected slope >= 0, per_log_track <= 0, n_questions >= 1, "
-                f"got {slope:g}, {per_log_track:g}, {n_questions}"
+                "file calibration: expected slope >= 0, per_log_track <= 0, n_questions and "
+                f"tracks_seen >= 1, got {slope:g}, {per_log_track:g}, {n_questions}, {tracks_seen}"
             )
         return cls(
             slope,
@@ -139,6 +149,7 @@ class FileCalibration:
             stored.count(values, "n_identities"),
             stored.text(values, "population"),
             n_questions,
+            tracks_seen,
         )
 
 

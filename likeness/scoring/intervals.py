@@ -114,6 +114,7 @@ def resamples(
     """Item indices of `n` bootstrap samples of whole groups.
 
     Groups that hold only real, only fake, or both kinds of items are drawn apart, so that every sample has both classes.
+    Indices rise: where the items came sorted by score, each sample is sorted too, and the measures are quicker.
     """
     rng = np.random.default_rng(seed)
     order = np.argsort(codes, kind="stable")
@@ -128,7 +129,7 @@ def resamples(
         sizes = count[drawn]
         ends = np.cumsum(sizes)
         within = np.arange(int(ends[-1])) - np.repeat(ends - sizes, sizes)
-        yield order[np.repeat(start[drawn], sizes) + within]
+        yield np.sort(order[np.repeat(start[drawn], sizes) + within])
 
 
 def percentile_interval(values: npt.ArrayLike, n_groups: int) -> Interval:
@@ -169,6 +170,8 @@ def bootstrap_groups(
     if listed is not None:
         return listed
     codes, names = group_codes(groups, len(values))
+    ranked = np.argsort(-values, kind="stable")
+    values, fake, codes = values[ranked], fake[ranked], codes[ranked]
     drawn = [statistic(values[i], fake[i]) for i in resamples(codes, fake, n, seed)]
     return percentile_interval(drawn, len(names))
 

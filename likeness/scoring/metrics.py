@@ -175,10 +175,12 @@ def min_cllr(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     from likeness.scoring.isotonic import pooled_posterior
 
     values, fake = both_classes(scores, labels)
-    knots, posterior = pooled_posterior(values, fake, np.ones(len(values)))
-    p = posterior[np.searchsorted(knots, values)]
+    _, p, of_fakes, of_reals = pooled_posterior(values, fake, np.ones(len(values)))
     # At the equal priors that `pooled_posterior` works with, 1 + 1/LR = 1/p and 1 + LR = 1/(1-p).
-    return float(-(np.mean(np.log2(p[fake])) + np.mean(np.log2(1.0 - p[~fake]))) / 2.0)
+    has_fakes, has_reals = of_fakes > 0.0, of_reals > 0.0
+    missed = of_fakes[has_fakes] @ np.log2(p[has_fakes])
+    false = of_reals[has_reals] @ np.log2(1.0 - p[has_reals])
+    return float(-(missed + false) / 2.0)
 
 
 def risk_coverage(llrs: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[DoubleArray, DoubleArray]:

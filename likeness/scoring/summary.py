@@ -148,9 +148,11 @@ def report_metrics(
     if listed is not None:
         notes.append(f"no intervals: {listed.reason}")
     elif n > 0:
+        ranked = np.argsort(-values, kind="stable")
+        scored, manipulated = values[ranked], fake[ranked]
         drawn = [
-            [measure(values[i], fake[i]) for measure in measures.values()]
-            for i in resamples(codes, fake, n, seed)
+            [measure(scored[i], manipulated[i]) for measure in measures.values()]
+            for i in resamples(codes[ranked], manipulated, n, seed)
         ]
         columns = np.array(drawn).T
         intervals = {

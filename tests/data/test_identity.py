@@ -19,7 +19,11 @@ from likeness.errors import DataError, ShapeError
 def people(count: int, pictures: int, spread: float, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(count, 1, 16))
-    return (centres + spread * rng.normal(size=(count, pictures, 16))).reshape(-1, 16).astype(np.float32)
+    return (
+        (centres + spread * rng.normal(size=(count, pictures, 16)))
+        .reshape(-1, 16)
+        .astype(np.float32)
+    )
 
 
 def test_blocks_do_not_change_the_pairs() -> None:

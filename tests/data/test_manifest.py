@@ -26,7 +26,11 @@ def write_folder(folder: Path, rows: list[tuple[str, str, str, str]]) -> Path:
     return folder
 
 
-GOOD = [("a.jpg", "real", "ann", "train"), ("b.jpg", "fake", "bob", "test"), ("c/d.jpg", "real", "cid", "train")]
+GOOD = [
+    ("a.jpg", "real", "ann", "train"),
+    ("b.jpg", "fake", "bob", "test"),
+    ("c/d.jpg", "real", "cid", "train"),
+]
 
 
 def test_items_join_manifest_and_splits(tmp_path: Path) -> None:
@@ -38,7 +42,9 @@ def test_items_join_manifest_and_splits(tmp_path: Path) -> None:
     assert items[2].file(tmp_path) == tmp_path.resolve() / "c" / "d.jpg"
 
 
-@pytest.mark.parametrize("path", ["../x.jpg", "/etc/passwd", "a/../../x.jpg", "c:/x.jpg", "a\\b.jpg", ""])
+@pytest.mark.parametrize(
+    "path", ["../x.jpg", "/etc/passwd", "a/../../x.jpg", "c:/x.jpg", "a\\b.jpg", ""]
+)
 def test_a_path_out_of_the_folder_is_refused(tmp_path: Path, path: str) -> None:
     write_folder(tmp_path, [*GOOD, (path, "real", "eve", "train")])
     with pytest.raises(DataError, match="no relative path inside"):
@@ -63,7 +69,9 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         ([*GOOD, ("e.jpg", "real", "eve", "exam")], "unknown role 'exam'"),
     ],
 )
-def test_bad_rows_are_named(tmp_path: Path, rows: list[tuple[str, str, str, str]], words: str) -> None:
+def test_bad_rows_are_named(
+    tmp_path: Path, rows: list[tuple[str, str, str, str]], words: str
+) -> None:
     with pytest.raises(DataError, match=words):
         read_items(write_folder(tmp_path, rows))
 

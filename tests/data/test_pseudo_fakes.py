@@ -29,7 +29,7 @@ def donor_of(face: Face) -> Face:
     return tinted, mirrored + np.float32([3, -2])
 
 
-def make(face: Face, kind: str, seed: int, **changes: object):  # noqa: ANN201
+def make(face: Face, kind: str, seed: int, **changes: object):
     config = replace(PseudoFakeConfig().only(kind), **changes)
     return make_pseudo_fake(*face, np.random.default_rng(seed), config, donor_of(face))
 
@@ -42,7 +42,7 @@ def test_every_kind_returns_a_consistent_whole(face: Face, kind: str) -> None:
         assert fake.image.shape == fake.real.shape == face[0].shape and fake.image.dtype == np.uint8
         assert fake.mask.shape == fake.boundary.shape == face[0].shape[:2]
         assert fake.mask.dtype == fake.boundary.dtype == np.float32
-        assert 0.0 <= fake.mask.min() and fake.mask.max() <= 1.0 and fake.mask.max() > 0.9
+        assert fake.mask.min() >= 0.0 and fake.mask.max() <= 1.0 and fake.mask.max() > 0.9
         assert np.allclose(fake.boundary, 4 * fake.mask * (1 - fake.mask))
         outside = fake.mask == 0
         assert outside.sum() > 1000
@@ -117,7 +117,16 @@ def test_frames_of_a_clip_share_their_draws(face: Face) -> None:
     shifted = landmarks * np.float32([1.05, 0.97]) + np.float32([1.5, 4.0])
     for kind in KINDS:
         first, second = (make((image, lm), kind, 3) for lm in (landmarks, shifted))
-        for key in ("changed", "family", "colour", "sharpness", "ratio", "scale", "relit", "aligned_px"):
+        for key in (
+            "changed",
+            "family",
+            "colour",
+            "sharpness",
+            "ratio",
+            "scale",
+            "relit",
+            "aligned_px",
+        ):
             assert first.recipe.get(key) == second.recipe.get(key), (kind, key)
 
 

@@ -159,6 +159,7 @@ def clip_verdict(name: str = "interview_take2.mp4") -> Verdict:
         ),
         population="312 identities of celebahq1024 and their pseudo-fakes, degraded by the ladder of 2026-02",
         facts={
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             "container": "mov,mp4,m4a",
             "codec": "h264",
             "frames": 210,

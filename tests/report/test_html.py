@@ -202,6 +202,10 @@ def test_timelines_heatmaps_and_thumbnails_stand_at_their_face(clip_item):
     assert len(page.all("image")) == 4  # two heatmaps, each over its picture
 
 
+def test_the_hash_is_printed_once(clip_item):
+    assert Page(render_html([clip_item], CREATED)).text.count(clip_item.verdict.sha256) == 1
+
+
 def test_a_picture_has_no_timeline_and_no_times(still_item):
     page = Page(render_html([still_item], CREATED))
     assert "Over time" not in page.text

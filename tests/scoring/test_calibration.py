@@ -71,6 +71,14 @@ def test_a_separable_set_claims_no_more_than_its_size(fit):
     assert llrs[0] < -0.5 and llrs[-1] > 0.5
 
 
+def test_targets_are_smoothed_by_the_number_of_identities():
+    """Two separate values: the fit reaches Platt's targets (n + 1) / (n + 2) and no further."""
+    sample = CalibrationSample(np.repeat([0.0, 1.0], 20), np.repeat([0, 1], 20), range(40), "drawn")
+    calibration = PlattCalibration.fit(sample)
+    assert calibration.intercept == pytest.approx(-np.log10(21), abs=1e-3)
+    assert calibration.slope == pytest.approx(2 * np.log10(21), abs=1e-3)
+
+
 @pytest.mark.parametrize("fit", [PlattCalibration.fit, PavCalibration.fit])
 def test_scores_that_say_nothing_give_zero(fit):
     sample = CalibrationSample(
@@ -142,8 +150,11 @@ def test_missing_and_extreme_covariates_are_not_extrapolated():
         [15.0], {"sharpness": [mean]}
     )
     assert calibration.llr([15.0]) == calibration.llr([15.0], {"sharpness": [mean]})
-    far, farther = (calibration.llr([60.0], {"sharpness": [v]})[0] for v in (1e3, 1e6))
-    assert far == farther
+    far = calibration.standardiser.transform({"sharpness": [-1e6, 1e6]}, 2)[:, 0]
+    seen = (np.asarray(covariate_sample().covariates["sharpness"]) - mean) / np.std(
+        covariate_sample().covariates["sharpness"]
+    )
+    assert far == pytest.approx([seen.min(), seen.max()])
     with pytest.raises(DataError, match="sharpness is missing"):
         calibration.llr([15.0], {"abs_yaw": [3.0]})
 

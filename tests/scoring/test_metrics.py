@@ -135,6 +135,7 @@ def test_coverage_stops_where_the_risk_begins():
     assert coverage.tolist() == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
     assert risk.tolist() == pytest.approx([0, 0, 0, 0, 1 / 5, 2 / 6])
     assert metrics.coverage_at_risk(llrs, labels, 0.10) == pytest.approx(4 / 6)
+    assert metrics.coverage_at_risk(llrs, labels, 0.2) == pytest.approx(5 / 6)  # at the limit
     assert metrics.coverage_at_risk(llrs, labels, 0.5) == 1.0
     assert metrics.coverage_at_risk([5, -1, 1], [0, 0, 1], 0.1) == 0.0
     assert metrics.aurc(llrs, labels) == pytest.approx((1 / 5 + 2 / 6) / 6)
