@@ -16,6 +16,7 @@ import numpy as np
 
 from likeness import media, registry
 from likeness.data import PseudoFakeConfig, make_pseudo_fake
+from likeness.data.known_faces import renumbered, take_rows
 from likeness.errors import ContractError
 from likeness.jobs.demo import moved, portrait_path
 from likeness.jobs.detect import find_tracks
@@ -131,9 +132,9 @@ def check_order(name: str, detector: Detector) -> None:
     detector.analyse(other, other_tracks)
     after = detector.analyse(one, tracks).score
     _expect(_close(alone, after), name, f"file order changes no score, got {alone} and {after}")
+    # One sighting four times over: tracking the copies would move the landmarks by fractions of a pixel.
     still = media.clip_from_frames([portrait()] * 4)
-    still_tracks = find_tracks(still, 4)
-    repeated = detector.analyse(still, still_tracks).tracks
+    repeated = detector.analyse(still, [renumbered(take_rows(tracks[0], np.zeros(4, np.int64)))]).tracks
     if alone is not None and repeated:
         scores = repeated[0].frame_scores
         _expect(

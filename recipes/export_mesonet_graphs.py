@@ -71,9 +71,7 @@ class _Graph:
         branches = [self.conv_relu(x, f"{name}.a")]
         for branch in "bcd":
             y = self.conv_relu(x, f"{name}.{branch}1")
-            branches.append(
-                self.conv_relu(y, f"{name}.{branch}2", DILATION.get(f"{branch}2", 1))
-            )
+            branches.append(self.conv_relu(y, f"{name}.{branch}2", DILATION.get(f"{branch}2", 1)))
         return self.add("Concat", *branches, axis=1)
 
     def norm_pool(self, x: str, name: str, pool: int) -> str:

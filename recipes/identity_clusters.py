@@ -24,7 +24,9 @@ import numpy as np
 from likeness.data.identity import cluster_embeddings, resolve_roles, write_role_changes
 from likeness.data.manifest import Item, read_items, select_items
 
-DISTANCE = 0.45  # dlib proposes 0.6 for "same person" among few; 8,761 faces make 38 million pairs
+DISTANCE = 0.36
+# Connected components chain: among 8,761 faces, 0.45 makes one "person" of 1,758 pictures, 0.40 one of 637 and 0.36 one of 154.
+# At 0.36, 167 people span roles and 469 files are dropped; dlib's own 0.6 is meant for a handful of people.
 
 
 class DlibEmbedder:

@@ -26,13 +26,16 @@ def run_demo(out: Path) -> None:
     write_json(report_to_dict(items, created), out / "result.json")
     write_html(out / "report.html", render_html(items, created))
     console().print(_table(cases))
+    for case in cases:
+        reason = next(iter(case.examination.verdict.reasons), "")
+        console().print(f"{case.title}: {reason}", highlight=False, markup=False)
     console().print(f"Report: {out / 'report.html'}", soft_wrap=True)
     console().print(f"JSON:   {out / 'result.json'}", soft_wrap=True)
 
 
 def _table(cases: list[DemoCase]) -> Table:
     table = Table(title="Untouched against manipulated", title_justify="left")
-    for column in ("what was examined", "manipulated?", "verdict", "log10 LR", "first reason"):
+    for column in ("what was examined", "manipulated?", "verdict", "log10 LR"):
         table.add_column(column, overflow="fold")
     for case in cases:
         verdict = case.examination.verdict
@@ -41,6 +44,5 @@ def _table(cases: list[DemoCase]) -> Table:
             "yes" if case.manipulated else "no",
             verdict.label.replace("_", " "),
             "-" if verdict.llr is None else f"{verdict.llr:+.2f}",
-            verdict.reasons[0] if verdict.reasons else "",
         )
     return table

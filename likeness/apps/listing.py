@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 
@@ -13,17 +14,20 @@ from likeness.apps.progress import console
 
 
 def show_parts(kind: registry.Kind) -> None:
-    """A line per part."""
-    table = Table(title=kind.capitalize(), title_justify="left")
-    for column in ("name", "question", "what it looks at", "needs", "paper"):
-        table.add_column(column, overflow="fold")
+    """A short block per part: it must be readable in 80 columns."""
     for name, part in registry.parts(kind).items():
         info = part.info
-        table.add_row(
-            name, info["question"], info["summary"], ", ".join(info["needs"]), str(info["paper"])
-        )
-    console().print(table)
-    console().print(f"Known failures and licences: likeness {kind} NAME")
+        asked = "" if info.get("default", True) else " · runs only when asked for"
+        console().print(f"[bold]{name}[/bold]  answers: {info['question']}{asked}")
+        console().print(Padding(escape(str(info["summary"])), (0, 0, 0, 2)))
+        for key in ("needs", "paper", "licence", "weights_licence"):
+            line = f"{key.replace('_', ' ')}: {_words(info[key])}"
+            console().print(Padding(escape(line), (0, 0, 0, 2)), style="dim", highlight=False)
+        failures = info["known_failures"]
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        line = f"known failures: {failures[0]}{more}"
+        console().print(Padding(escape(line), (0, 0, 1, 2)), style="dim", highlight=False)
+    console().print(f"One in full: likeness {kind} NAME")
 
 
 def show_part(kind: registry.Kind, name: str) -> None:

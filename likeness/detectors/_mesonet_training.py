@@ -62,7 +62,9 @@ def train(
     """Train, write `ARCHITECTURE.safetensors` into `out` and measure on held-out identities."""
     config = config_from(TrainingConfig, recipe.get("training", {}), "recipe [training]")
     if config.architecture not in ARCHITECTURES:
-        raise ConfigError(f"architecture: expected one of {ARCHITECTURES}, got {config.architecture!r}")
+        raise ConfigError(
+            f"architecture: expected one of {ARCHITECTURES}, got {config.architecture!r}"
+        )
     pack = CropPack.load(data / config.pack)
     learn, check = split(pack, config)
     resolved = json.dumps(asdict(config), sort_keys=True)
@@ -98,7 +100,11 @@ def train(
     }
     state = {k: v.cpu().numpy() for k, v in model.state_dict().items()}
     arrays = {name: state[name] for name in weight_shapes(config.architecture)}
-    facts = {"architecture": config.architecture, "config": resolved, "figures": json.dumps(figures)}
+    facts = {
+        "architecture": config.architecture,
+        "config": resolved,
+        "figures": json.dumps(figures),
+    }
     weights.save_arrays(out / f"{config.architecture}.safetensors", arrays, facts)
     return figures
 
@@ -114,7 +120,9 @@ def split(pack: CropPack, config: TrainingConfig) -> tuple[IndexArray, IndexArra
     learn, check = np.flatnonzero(~is_held), np.flatnonzero(is_held)
     for name, rows in (("training", learn), ("held-out", check)):
         if set(pack.labels[rows].tolist()) != {0, 1}:
-            raise DataError(f"pack: the {name} identities need real and fake crops; make a larger pack")
+            raise DataError(
+                f"pack: the {name} identities need real and fake crops; make a larger pack"
+            )
     return learn, check
 
 
@@ -126,7 +134,9 @@ def augment(image: ImageArray, rng: np.random.Generator) -> ImageArray:
     matrix = cv2.getRotationMatrix2D(
         (size / 2 - 0.5, size / 2 - 0.5), float(rng.uniform(-10, 10)), float(rng.uniform(0.9, 1.1))
     )
-    out = cv2.warpAffine(np.ascontiguousarray(image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+    out = cv2.warpAffine(
+        np.ascontiguousarray(image), matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101
+    )
     if rng.random() < 0.5:
         out = out[:, ::-1]
     hsv = cv2.cvtColor(np.ascontiguousarray(out), cv2.COLOR_RGB2HSV).astype(np.int16)
@@ -145,7 +155,9 @@ def logits_of_real(model: MesoNet, pack: CropPack, rows: IndexArray, device: str
     model.eval()
     with torch.inference_mode():
         parts = [
-            model(to_input(np.ascontiguousarray(pack.images[rows[i : i + 64]]), device)).cpu().numpy()
+            model(to_input(np.ascontiguousarray(pack.images[rows[i : i + 64]]), device))
+            .cpu()
+            .numpy()
             for i in range(0, len(rows), 64)
         ]
     return np.concatenate(parts)

@@ -117,7 +117,9 @@ def _from_keras(path: Path) -> dict[str, FloatArray]:
     kinds = {kind: [x for x in layers if x.kind == kind] for kind in _PREFIX}
     for architecture in ARCHITECTURES:
         shapes = weight_shapes(architecture)
-        names = {k: [n for n in _layer_names(shapes) if n.startswith(v)] for k, v in _PREFIX.items()}
+        names = {
+            k: [n for n in _layer_names(shapes) if n.startswith(v)] for k, v in _PREFIX.items()
+        }
         if sum(map(len, names.values())) == len(layers) and all(
             len(names[kind]) == len(kinds[kind]) for kind in kinds
         ):

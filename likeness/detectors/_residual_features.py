@@ -142,7 +142,7 @@ def names() -> tuple[str, ...]:
 
 
 def cell_contributions(linear: LinearModel, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(8, 8) float32 in [0, 1]: what each cell of the grid adds to the linear logit; 0.5 = nothing."""
+    """(8, 8) float32 in [0, 1): what each cell of the grid adds to the linear logit; 0 = nothing or less."""
     parts = linear.contributions(x[None])[0]
     cells = np.zeros((GRID, GRID))
     for name, value in zip(names(), parts, strict=True):
@@ -150,7 +150,7 @@ def cell_contributions(linear: LinearModel, x: npt.NDArray[np.float32]) -> npt.N
         if kind in ("cell", "tone"):
             _, row, column = rest.split(":")
             cells[int(row), int(column)] += value
-    return (1.0 / (1.0 + np.exp(-4.0 * cells))).astype(np.float32)
+    return np.tanh(4.0 * np.maximum(cells, 0.0)).astype(np.float32)
 
 
 def _luma_chroma(image: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:

@@ -140,7 +140,9 @@ def _tables() -> tuple[npt.NDArray[np.float32], ...]:
     radius = np.hypot(fx, fy).astype(int).ravel()
     order = np.argsort(radius, kind="stable")
     starts = np.searchsorted(radius[order], np.arange(radius.max() + 1))
-    twice = np.full((TILE_PX, TILE_PX // 2 + 1), 2.0)  # all but two columns stand for their mirror too
+    twice = np.full(
+        (TILE_PX, TILE_PX // 2 + 1), 2.0
+    )  # all but two columns stand for their mirror too
     twice[:, [0, -1]] = 1.0
     weights = twice.ravel()[order]
     return window, order, starts, weights, np.add.reduceat(weights, starts)

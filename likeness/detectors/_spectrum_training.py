@@ -138,12 +138,14 @@ def examples(
         rows += _rows_of(data, face, config, rng, number)
         if progress:
             progress(f"spectra of {role}", number + 1, len(faces))
-    if {r[1] for r in rows} != {0, 1}:
+    if {label for _, label, _, grid, _ in rows if not grid} != {0, 1}:
         raise DataError(
             f"spectrum: expected {role} pictures of {config.real} and of {config.fake} in {data.name}"
         )
     x, y, picture, grid, side = zip(*rows, strict=True)
-    return Examples(np.stack(x), np.array(y), np.array(picture), np.array(grid), np.array(side, float))
+    return Examples(
+        np.stack(x), np.array(y), np.array(picture), np.array(grid), np.array(side, float)
+    )
 
 
 def add_grid(image: ImageArray, period_px: int, level: float, diagonal: bool = False) -> ImageArray:
@@ -166,10 +168,14 @@ def fit(table: Examples, config: TrainingConfig, name: str = "lr") -> Any:
     from sklearn.preprocessing import StandardScaler
 
     model = _models(config)[name]
-    share = np.where(table.grid, config.grid_share, np.where(table.y == 1, 1 - config.grid_share, 1.0))
+    share = np.where(
+        table.grid, config.grid_share, np.where(table.y == 1, 1 - config.grid_share, 1.0)
+    )
     kind = 2 * table.y + table.grid
     weight = share / np.bincount(kind, minlength=4)[kind] * len(table.y)
-    weighted = {} if name == "kmeans" else {f"{type(model).__name__.lower()}__sample_weight": weight}
+    weighted = (
+        {} if name == "kmeans" else {f"{type(model).__name__.lower()}__sample_weight": weight}
+    )
     return make_pipeline(StandardScaler(), model).fit(table.x, table.y, **weighted)
 
 
@@ -195,7 +201,9 @@ def _models(config: TrainingConfig) -> dict[str, Any]:
     return {
         "lr": LogisticRegression(C=c, max_iter=5000),
         "svm_linear": SVC(kernel="linear", C=c),
-        "svm_rbf": SVC(C=6.37, gamma="scale"),  # the published gamma .86 belongs to unscaled features
+        "svm_rbf": SVC(
+            C=6.37, gamma="scale"
+        ),  # the published gamma .86 belongs to unscaled features
         "kmeans": KMeans(2, n_init=10, random_state=config.seed),
     }
 
@@ -203,7 +211,9 @@ def _models(config: TrainingConfig) -> dict[str, Any]:
 def _score(pipeline: Any, x: npt.NDArray[np.float32], learned: Examples) -> npt.NDArray[np.float64]:
     if hasattr(pipeline, "decision_function"):
         return np.asarray(pipeline.decision_function(x), float)
-    distance = pipeline.transform(x)  # k-means: which cluster holds more fakes is read off the training rows
+    distance = pipeline.transform(
+        x
+    )  # k-means: which cluster holds more fakes is read off the training rows
     cluster = pipeline.predict(learned.x)
     rates = [learned.y[cluster == k].mean() for k in range(2)]
     return np.asarray((distance[:, 0] - distance[:, 1]) * np.sign(rates[1] - rates[0]), float)
@@ -219,7 +229,10 @@ def _rows_of(
     pictures = [(image, q, face.item.label, False) for q in qualities]
     if face.item.label == 0 and config.grid_share > 0:
         gridded = add_grid(
-            image, int(rng.choice([2, 3, 4, 6])), float(rng.uniform(1.5, 8.0)), bool(rng.random() < 0.5)
+            image,
+            int(rng.choice([2, 3, 4, 6])),
+            float(rng.uniform(1.5, 8.0)),
+            bool(rng.random() < 0.5),
         )
         pictures.append((gridded, qualities[0], 1, True))
     rows = []
@@ -255,7 +268,12 @@ def _write(
         "figures": rounded,
         "training": asdict(config),
     }
-    facts = {"features": VERSION, "tag": tag, "variant": config.variant, "config": json.dumps(asdict(config))}
+    facts = {
+        "features": VERSION,
+        "tag": tag,
+        "variant": config.variant,
+        "config": json.dumps(asdict(config)),
+    }
     try:
         weights.save_arrays(out / WEIGHTS[tag], model.to_arrays("linear."), facts)
         partial = out / "calibration.json.partial"

@@ -115,7 +115,7 @@ class MesoNet:
         return Evidence(
             detector="mesonet",
             weights=self.tag,
-            cue=INFO["cue"],
+            cue=str(INFO["cue"]),
             question="blended",
             status="scored",
             score=top.score,
@@ -150,7 +150,9 @@ class MesoNet:
         seen = np.flatnonzero(~track.bridged)
         if len(seen) == 0:
             return None
-        pick = seen[np.unique(np.linspace(0, len(seen) - 1, self.config.frames).round().astype(int))]
+        pick = seen[
+            np.unique(np.linspace(0, len(seen) - 1, self.config.frames).round().astype(int))
+        ]
         place = {int(track.frame_indices[i]): track.landmarks_px[i] for i in pick}
         logits, indices, waiting = [], [], []
         for frame in clip.frames.at(sorted(place)):
@@ -168,7 +170,9 @@ class MesoNet:
         return TrackScore(track.track_id, float(score), np.array(indices, np.int64), frames)
 
     def _not_applicable(self, note: str) -> Evidence:
-        return Evidence("mesonet", INFO["cue"], "blended", "not_applicable", self.tag, note=note)
+        return Evidence(
+            "mesonet", str(INFO["cue"]), "blended", "not_applicable", self.tag, note=note
+        )
 
 
 def crop_matrix(landmarks_px: FloatArray, size_px: int = CROP_PX) -> DoubleArray:
@@ -204,10 +208,14 @@ def warp_crop(image: ImageArray, matrix: DoubleArray, size_px: int = CROP_PX) ->
         image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
         step = np.array([w / small[0], h / small[1]])
         # pixel centres lie at half integers: x_old = (x_new + .5) * step - .5
-        matrix = np.column_stack([matrix[:, :2] * step, matrix[:, 2] + matrix[:, :2] @ (step - 1) / 2])
-    return cv2.warpAffine(
-        image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        matrix = np.column_stack(
+            [matrix[:, :2] * step, matrix[:, 2] + matrix[:, :2] @ (step - 1) / 2]
+        )
+    border = cv2.BORDER_REFLECT_101
+    out = cv2.warpAffine(
+        image, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=border
     )
+    return np.asarray(out, np.uint8)
 
 
 def training(

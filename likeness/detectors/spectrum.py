@@ -35,12 +35,14 @@ INFO = {
         "at 256 px and periodic grids, nothing else",
         "separates StyleGAN1 from photographs only weakly; it must never decide alone",
         "resizing, strong compression, denoising and sharpening change the spectrum more than a generator does",
+        "a pure checkerboard of period 2 px lies in the outermost corner of the spectrum and is missed",
         "faces whose square is smaller than 96 px are not examined; much larger ones lie outside its calibration",
         "printed screens, woven cloth and blocking of old codecs are periodic too",
     ],
     "strength_pair": "grid",
 }
 WEIGHTS = {"spectrum-1": "spectrum.safetensors"}
+CLIP = 8.0  # standard deviations of the training set
 _PART = "spectrum"
 
 
@@ -87,7 +89,9 @@ class Model:
             )
         beside = path.with_name("calibration.json")
         stored = weights.load_json(beside) if beside.is_file() else {}
-        calibration = calibration_from_dict(stored["calibration"]) if "calibration" in stored else None
+        calibration = (
+            calibration_from_dict(stored["calibration"]) if "calibration" in stored else None
+        )
         low, high = stored.get("side_px", (0.0, float("inf")))
         return cls(
             LinearModel.from_arrays(arrays, "linear."),
@@ -137,7 +141,10 @@ class Spectrum:
 
     def score_tiles(self, tiles: FloatArray) -> DoubleArray:
         """(N, K, 96, 96) float32 luma tiles of N faces to (N,) logits; see `features`."""
-        return self.model.linear.logit(features(tiles, self.model.variant))
+        linear = self.model.linear
+        reach = CLIP * linear.scale  # beyond what training saw, a linear model only extrapolates
+        x = features(tiles, self.model.variant)
+        return linear.logit(np.clip(x, linear.mean - reach, linear.mean + reach))
 
     def _track(self, clip: Clip, track: FaceTrack) -> TrackScore | None:
         seen = np.flatnonzero(~track.bridged)

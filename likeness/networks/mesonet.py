@@ -79,7 +79,8 @@ class MesoNet(nn.Module):
             x = nn.functional.max_pool2d(getattr(self, f"bn{i}")(x), pool)
         x = x.permute(0, 2, 3, 1).flatten(1)
         x = nn.functional.leaky_relu(self.dense1(self.dropout(x)), 0.1)
-        return self.dense2(self.dropout(x)).squeeze(1)
+        logit: torch.Tensor = self.dense2(self.dropout(x)).squeeze(1)
+        return logit
 
     def _initialise(self, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)

@@ -42,7 +42,10 @@ def write(
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write(partial / _TENSORS, save({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}))
+        _write(
+            partial / _TENSORS,
+            save({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}),
+        )
         _write(partial / _FACTS, json.dumps(facts, indent=1).encode())
         if final.exists():
             shutil.rmtree(final)
@@ -110,7 +113,9 @@ def _random_states() -> dict[str, torch.Tensor]:
     return states
 
 
-def _split(state: Mapping[int, Mapping[str, Any]]) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def _split(
+    state: Mapping[int, Mapping[str, Any]],
+) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Optimiser state as named tensors and, for the rest, JSON values."""
     tensors, scalars = {}, {}
     for index, entries in state.items():

@@ -122,7 +122,9 @@ def epoch_indices(step: int, count: int, batch: int, seed: int) -> IndexArray:
     """
     batch = min(batch, count)
     epoch, place = divmod(step, count // batch)
-    order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch, 1))).permutation(count)
+    order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch, 1))).permutation(
+        count
+    )
     return order[place * batch : (place + 1) * batch].astype(np.int64)
 
 

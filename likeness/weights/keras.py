@@ -69,9 +69,7 @@ def read_keras_layers(path: Path) -> list[KerasLayer]:
 
 def _layers(root: Any, path: Path) -> list[KerasLayer]:
     if len(root) > MAX_LAYERS:
-        raise WeightsError(
-            f"{path.name}: expected at most {MAX_LAYERS} layers, got {len(root)}"
-        )
+        raise WeightsError(f"{path.name}: expected at most {MAX_LAYERS} layers, got {len(root)}")
     found = []
     for name in root:
         match = _LAYER.fullmatch(name)

@@ -13,8 +13,21 @@ from likeness.detectors.mesonet import Config, build, crop_matrix, warp_crop
 from likeness.errors import ConfigError, ShapeError, WeightsError
 from likeness.types import Clip, FaceQuality, FaceTrack, Frame
 
-KERAS = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-BRANCHES = ("a", "b1", "b2", "c1", "c2", "d1", "d2")  # the order in which the published code makes them
+KERAS = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+BRANCHES = (
+    "a",
+    "b1",
+    "b2",
+    "c1",
+    "c2",
+    "d1",
+    "d2",
+)  # the order in which the published code makes them
 
 
 def random_arrays(architecture: str, seed: int = 0) -> dict[str, np.ndarray]:
@@ -33,7 +46,9 @@ def conv_names(architecture: str) -> list[str]:
     return (first if architecture == "mesoinception4" else ["conv1", "conv2"]) + ["conv3", "conv4"]
 
 
-def keras_layers(architecture: str, arrays: dict[str, np.ndarray], first: int) -> dict[str, dict[str, np.ndarray]]:
+def keras_layers(
+    architecture: str, arrays: dict[str, np.ndarray], first: int
+) -> dict[str, dict[str, np.ndarray]]:
     """Keras's own view: layer name to its arrays in Keras's layout; numbering starts at `first`."""
     layers: dict[str, dict[str, np.ndarray]] = {}
     for i, name in enumerate(conv_names(architecture)):
@@ -95,7 +110,10 @@ def conv(x, layer, dilation=1):
 
 
 def norm_pool(x, layer, pool):
-    x = layer["gamma"] * (x - layer["moving_mean"]) / np.sqrt(layer["moving_variance"] + 1e-3) + layer["beta"]
+    x = (
+        layer["gamma"] * (x - layer["moving_mean"]) / np.sqrt(layer["moving_variance"] + 1e-3)
+        + layer["beta"]
+    )
     h, w, c = x.shape
     return x.reshape(h // pool, pool, w // pool, pool, c).max((1, 3))
 
@@ -110,7 +128,13 @@ def keras_p_real(architecture, layers, image, first):
     for i, pool in enumerate((2, 2, 2, 4)):
         if architecture == "mesoinception4" and i < 2:
             x = np.concatenate(
-                [next_conv(x), next_conv(next_conv(x)), next_conv(next_conv(x), 2), next_conv(next_conv(x), 3)], -1
+                [
+                    next_conv(x),
+                    next_conv(next_conv(x)),
+                    next_conv(next_conv(x), 2),
+                    next_conv(next_conv(x), 3),
+                ],
+                -1,
             )
         else:
             x = next_conv(x)
@@ -194,7 +218,9 @@ def cycle(file):
 
 
 def bomb(file):
-    file.create_dataset("dense_5/dense_5/bias:0", (2**40,), "f4", chunks=(2**16,), compression="gzip")
+    file.create_dataset(
+        "dense_5/dense_5/bias:0", (2**40,), "f4", chunks=(2**16,), compression="gzip"
+    )
 
 
 def sparse(file):
@@ -306,7 +332,9 @@ def test_the_crop_is_that_of_the_paper(turn_deg):
     matrix = crop_matrix(points)
     placed = points @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(placed[mesonet._NOSE[0]], [128, 128], atol=1e-3)
-    right, left, mouth = (placed[g[0]] for g in (mesonet._RIGHT_EYE, mesonet._LEFT_EYE, mesonet._MOUTH))
+    right, left, mouth = (
+        placed[g[0]] for g in (mesonet._RIGHT_EYE, mesonet._LEFT_EYE, mesonet._MOUTH)
+    )
     assert abs(right[1] - left[1]) < 1e-3 and left[0] > right[0] and mouth[1] > left[1]
     np.testing.assert_allclose(left[0] - right[0], 256 / (2.2 * 1.3), atol=1e-3)
 
@@ -370,7 +398,9 @@ def test_training_on_a_pack_gives_weights_that_detect(tmp_path):
     images = rng.integers(0, 256, (12, 256, 256, 3), dtype=np.uint8)
     images[labels == 1] //= 4  # dark = fake
     groups = tuple(f"p{i // 2}" for i in range(12))
-    CropPack(images, labels, groups, ("drawn",) * 12, np.arange(12) // 2, ("{}",) * 12).save(tmp_path / "pack")
+    CropPack(images, labels, groups, ("drawn",) * 12, np.arange(12) // 2, ("{}",) * 12).save(
+        tmp_path / "pack"
+    )
     settings = {"pack": "pack", "steps": 6, "batch": 6, "held_out_share": 0.3, "decay_steps": 100}
     figures = mesonet.training({"training": settings}, tmp_path, tmp_path / "out")
     assert set(figures) == {"auc_held_out", "loss", "crops"} and figures["crops"] == 8

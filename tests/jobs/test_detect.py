@@ -1,0 +1,108 @@
+"""The use case on drawn input: expected outcomes are values, a broken detector is no crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import likeness
+from likeness import media, testing
+from likeness.errors import LimitError, MediaError, UnknownPartError
+from likeness.jobs.demo import portrait_path
+from likeness.jobs.detect import DetectOptions, Examiner, run_detector
+from likeness.jobs.judge import Calibration, calibrate_evidence, shipped_calibration
+from likeness.types import Evidence
+
+
+def test_a_portrait_gets_a_verdict_with_evidence_and_reasons() -> None:
+    verdict = likeness.detect(portrait_path())
+    assert verdict.label in ("manipulation_likely", "inconclusive", "no_manipulation_found")
+    assert verdict.reasons and verdict.limits and verdict.population
+    assert len(verdict.tracks) == 1 and len(verdict.sha256) == 64
+    scored = {e.detector: e for e in verdict.evidence if e.status == "scored"}
+    assert scored["residual_statistics"].llr is not None
+    assert abs(verdict.llr or 0.0) <= shipped_calibration().bound + 1e-9
+
+
+def test_bytes_and_path_give_the_same_verdict() -> None:
+    by_path = likeness.detect(portrait_path())
+    by_bytes = likeness.detect(portrait_path().read_bytes())
+    assert by_path.llr == by_bytes.llr
+    assert by_path.evidence == by_bytes.evidence
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.full((200, 300, 3), 90, np.uint8), np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)],
+    ids=["flat", "noise"],
+)
+def test_no_face_is_inconclusive_with_a_reason(image: np.ndarray) -> None:
+    verdict = likeness.detect(media.clip_from_frames([image]))
+    assert verdict.label == "inconclusive"
+    assert verdict.llr is None
+    assert "No face" in verdict.reasons[0]
+
+
+def test_a_tiny_face_is_inconclusive_because_it_is_small() -> None:
+    import cv2
+
+    small = cv2.resize(testing.portrait(), (200, 200), interpolation=cv2.INTER_AREA)
+    verdict = likeness.detect(media.clip_from_frames([small]))
+    assert verdict.label == "inconclusive"
+    assert any("too small" in reason or "No face" in reason for reason in verdict.reasons)
+
+
+def test_a_detector_that_breaks_becomes_failed_evidence() -> None:
+    class Broken:
+        def analyse(self, clip, tracks):
+            raise ZeroDivisionError("division by zero")
+
+    clip, tracks = testing.portrait_clip()
+    evidence = run_detector("spectrum", Broken(), clip, tracks)
+    assert evidence.status == "failed"
+    assert "ZeroDivisionError" in evidence.note
+
+
+def test_a_failed_detector_makes_the_file_inconclusive() -> None:
+    class Broken:
+        def analyse(self, clip, tracks):
+            raise ValueError("no")
+
+    examiner = Examiner()
+    examiner.detectors["spectrum"] = Broken()
+    verdict = examiner.examine(portrait_path()).verdict
+    assert verdict.label == "inconclusive"
+    assert any("failed" in reason for reason in verdict.reasons)
+
+
+def test_evidence_of_foreign_weights_stays_uncalibrated() -> None:
+    evidence = Evidence("residual_statistics", "c", "blended", "scored", weights="somebody else's", score=9.0)
+    assert calibrate_evidence(evidence, shipped_calibration(), {}).llr is None
+
+
+def test_calibration_survives_its_file() -> None:
+    calibration = shipped_calibration()
+    assert Calibration.from_dict(calibration.to_dict()).to_dict() == calibration.to_dict()
+
+
+def test_what_makes_no_sense_is_said_before_any_file_is_opened() -> None:
+    with pytest.raises(UnknownPartError):
+        likeness.detect("nowhere.mp4", DetectOptions(detectors=("residuals",)))
+    with pytest.raises(MediaError, match="no such file"):
+        likeness.detect("nowhere.mp4")
+    with pytest.raises(LimitError):
+        likeness.detect(portrait_path(), DetectOptions(limits=media.Limits(pixels=1000)))
+
+
+def test_real_clips_of_every_kind_get_a_verdict(data_dir: Path) -> None:
+    examiner = Examiner(DetectOptions(frames=6))
+    for name in ("video/real/grid_s1/lbwk8n.mpg", "faces/real/celebahq1024/015248.jpg"):
+        examination = examiner.examine(data_dir / name)
+        assert len(examination.verdict.tracks) == 1
+        assert any(e.status == "scored" for e in examination.verdict.evidence)
+    sound = next((data_dir / "speech/real").rglob("*.wav"))
+    verdict = examiner.examine(sound).verdict
+    assert verdict.label == "inconclusive"
+    assert "sound only" in verdict.reasons[0]
