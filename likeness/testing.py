@@ -134,7 +134,9 @@ def check_order(name: str, detector: Detector) -> None:
     _expect(_close(alone, after), name, f"file order changes no score, got {alone} and {after}")
     # One sighting four times over: tracking the copies would move the landmarks by fractions of a pixel.
     still = media.clip_from_frames([portrait()] * 4)
-    repeated = detector.analyse(still, [renumbered(take_rows(tracks[0], np.zeros(4, np.int64)))]).tracks
+    repeated = detector.analyse(
+        still, [renumbered(take_rows(tracks[0], np.zeros(4, np.int64)))]
+    ).tracks
     if alone is not None and repeated:
         scores = repeated[0].frame_scores
         _expect(

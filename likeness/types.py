@@ -104,7 +104,11 @@ class FrameSource(Protocol):
         ...
 
     def at(self, indices: Iterable[int]) -> Iterator[Frame]:
-        """The frames at `indices`, yielded in ascending order, each once."""
+        """The frames at `indices`, yielded in ascending order, each once; damaged ones are left out."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file and of the cache; nothing can be read afterwards."""
         ...
 
 

@@ -35,7 +35,9 @@ def test_parts_do_not_know_one_another(kind: str) -> None:
                 continue
             # A part's own side files start with _ and a word of its name: _residual_training serves residual_statistics.
             word = path.stem.lstrip("_").split("_")[0]
-            assert target == path.stem or target.split("_")[0] == word, f"{path.name} imports {name}"
+            assert target == path.stem or target.split("_")[0] == word, (
+                f"{path.name} imports {name}"
+            )
 
 
 def test_torch_is_imported_only_where_training_and_generation_live() -> None:
@@ -58,6 +60,8 @@ def test_no_pickle_and_no_shell() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         text = path.read_text()
         for name, _ in _imports(ast.parse(text)):
-            assert name.split(".")[0] not in ("pickle", "dill", "joblib", "marshal", "shelve"), f"{path.name}: {name}"
+            assert name.split(".")[0] not in ("pickle", "dill", "joblib", "marshal", "shelve"), (
+                f"{path.name}: {name}"
+            )
         assert "shell=True" not in text, path.name
         assert "allow_pickle=True" not in text, path.name

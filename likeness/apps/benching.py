@@ -129,7 +129,7 @@ def _cells(row: BenchRow) -> list[str]:
         _figure(llr.get("cllr")),
         _figure(llr.get("min_cllr")),
         _figure(llr.get("ece")),
-        _figure(llr.get("coverage_at_risk")),
+        _figure(llr.get("coverage_at_risk_10pct")),
         f"{row.score_metrics.n_real}+{row.score_metrics.n_fake}",
     ]
 

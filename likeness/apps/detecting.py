@@ -91,7 +91,9 @@ def _examine_all(request: DetectRequest, paths: list[str], progress: Progress) -
                 raise MediaError(
                     f"{name}: a folder without files; expected pictures, videos or recordings"
                 )
-            items.append(report_item(name, examiner.examine(Path(name), progress)))
+            examination = examiner.examine(Path(name), progress)
+            items.append(report_item(name, examination))
+            examination.clip.frames.close()
         except LikenessError as error:
             items.append(failed_item(name, error))
     return items

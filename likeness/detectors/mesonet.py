@@ -32,7 +32,7 @@ INFO = {
     "cue": "mesoscopic texture of the face",
     "question": "blended",
     "kinds": ["face_swap", "reenactment"],
-    "needs": ["faces", "weights"],
+    "needs": ["face", "weights"],
     "paper": "Afchar et al., MesoNet: a compact facial video forgery detection network, WIFS 2018, arXiv:1809.00888",
     "licence": "Apache-2.0",
     "weights_licence": "none shipped; the authors' files are Apache-2.0",

@@ -14,7 +14,7 @@ from likeness import weights
 from likeness.detectors import _residual_features as features
 from likeness.errors import WeightsError
 from likeness.scoring.models import LinearModel, TreeEnsemble
-from likeness.types import Clip, Evidence, FaceCrop, FaceTrack, Heatmap, Progress, TrackScore
+from likeness.types import Clip, Evidence, FaceTrack, Heatmap, Progress, TrackScore
 
 INFO = {
     "summary": "Compares residual, contrast and colour statistics of the face with its surroundings",
@@ -124,26 +124,34 @@ class ResidualStatistics:
         )
 
     def _score_track(self, clip: Clip, track: FaceTrack) -> tuple[TrackScore, Heatmap] | None:
+        from likeness.faces import corners_px
+
         seen = np.flatnonzero(~track.bridged)
         if not len(seen):
             return None
         rows = seen[
             np.unique(np.linspace(0, len(seen) - 1, min(self.config.frames, len(seen))).astype(int))
         ]
-        indices = track.frame_indices[rows]
-        x, corners = [], []
-        for row, frame in zip(rows, clip.frames.at(indices.tolist()), strict=True):
-            values, crop = features.of_face(frame.image, track.landmarks_px[row])
+        row_of = {int(track.frame_indices[row]): row for row in rows}
+        indices, x, corners = [], [], []
+        for frame in clip.frames.at(row_of):  # a damaged frame is left out
+            values, crop = features.of_face(frame.image, track.landmarks_px[row_of[frame.index]])
+            indices.append(frame.index)
             x.append(values)
-            corners.append(_corners(crop))
+            corners.append(corners_px(crop))
+        if not x:
+            return None
         stacked = np.stack(x)
         logits = self.model.logit(stacked)
         score = TrackScore(
-            track.track_id, float(logits.mean()), indices.copy(), logits.astype(np.float32)
+            track.track_id,
+            float(logits.mean()),
+            np.array(indices, np.int64),
+            logits.astype(np.float32),
         )
         top = int(np.argmax(logits))
         cells = features.cell_contributions(self.model.linear, stacked[top])
-        return score, Heatmap(cells, int(indices[top]), track.track_id, corners[top])
+        return score, Heatmap(cells, indices[top], track.track_id, corners[top])
 
 
 def _evidence(**values: Any) -> Evidence:
@@ -158,14 +166,6 @@ def _sentence(score: float) -> str:
     if score < -0.5:
         return "the face shares the noise, sharpness and colour statistics of its surroundings"
     return "the statistics of the face and of its surroundings differ about as much as in ordinary pictures"
-
-
-def _corners(crop: FaceCrop) -> npt.NDArray[np.float32]:
-    """Where the crop's corners lie in the frame, (4, 2)."""
-    size = crop.image.shape[0]
-    ends = np.array([[0, 0], [size, 0], [size, size], [0, size]], np.float64)
-    linear, shift = crop.matrix[:, :2], crop.matrix[:, 2]
-    return ((ends - shift) @ np.linalg.inv(linear).T).astype(np.float32)
 
 
 def training(

@@ -25,7 +25,7 @@ INFO = {
     "cue": "frequency spectrum of the face",
     "question": "synthesised",
     "kinds": ["face_synthesis"],
-    "needs": ["faces"],
+    "needs": ["face"],
     "inputs": ["image", "video"],
     "paper": "Durall et al., Unmasking DeepFakes with simple features, 2019, arXiv:1911.00686",
     "licence": "Apache-2.0",
@@ -153,8 +153,9 @@ class Spectrum:
         spread = np.linspace(0, len(seen) - 1, min(self.config.frames, len(seen)))
         rows = seen[np.unique(spread.astype(int))]
         logits, indices, sides = [], [], []
-        frames = clip.frames.at(track.frame_indices[rows].tolist())
-        for row, frame in zip(rows, frames, strict=True):
+        row_of = {int(track.frame_indices[row]): row for row in rows}
+        for frame in clip.frames.at(row_of):  # a damaged frame is left out
+            row = row_of[frame.index]
             tiles = face_tiles(frame.image, track.boxes_px[row])
             if tiles is not None:
                 logits.append(float(self.score_tiles(tiles[None])[0]))

@@ -22,6 +22,7 @@ from likeness.scoring.summary import MetricsReport, report_metrics
 from likeness.types import Progress
 
 AUDIT_LIMIT = 0.6
+RESAMPLES, RESAMPLES_LADDER = 1000, 200
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,13 @@ def _rows(
 
 
 def _metrics(kept: Sequence[Scored], values: Sequence[float], kind: Any) -> MetricsReport:
+    resamples = RESAMPLES if kept[0].step == CLEAN else RESAMPLES_LADDER
     return report_metrics(
         np.array(values),
         np.array([s.label for s in kept]),
         np.array([s.group for s in kept]),
         kind=kind,
+        n=resamples,
     )
 
 

@@ -61,7 +61,10 @@ def detect(
         >>> detect(clip_from_frames([data.astronaut()])).label
         'inconclusive'
     """
-    return Examiner(options).examine(source, progress).verdict
+    examination = Examiner(options).examine(source, progress)
+    if not isinstance(source, Clip):  # whoever opened it closes it
+        examination.clip.frames.close()
+    return examination.verdict
 
 
 class Examiner:

@@ -147,7 +147,7 @@ def judge(
         tracks=tuple(tracks),
         limits=LIMITS,
         population=calibration.population,
-        facts=clip.facts,
+        facts=dict(clip.facts),  # a copy: decoding goes on counting damaged frames
         versions={
             "likeness": likeness.__version__,
             "calibration": calibration.tag,

@@ -108,7 +108,10 @@ def out_of_domain(
         for e in evidence
         if (question is None or e.question == question)
         and any(
-            t.in_domain is False and t.llr is not None and (question is None or t.track_id == track_id) for t in e.tracks
+            t.in_domain is False
+            and t.llr is not None
+            and (question is None or t.track_id == track_id)
+            for t in e.tracks
         )
     ]
     return [f"the face is unlike those that {name} was calibrated on" for name in strange]

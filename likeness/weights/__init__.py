@@ -53,7 +53,9 @@ def save_arrays(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".partial")
-    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, str(temporary), dict(metadata))
+    save_file(
+        {k: np.ascontiguousarray(v) for k, v in arrays.items()}, str(temporary), dict(metadata)
+    )
     temporary.chmod(0o644)  # the library writes 0600, which an installed package must not have
     temporary.replace(path)
 

@@ -62,7 +62,9 @@ def test_fail_on_has_an_exit_code_of_its_own() -> None:
         (["train", "nowhere.toml", "--data", "."], 3, "nowhere.toml"),
     ],
 )
-def test_each_error_is_one_clear_line_with_its_exit_code(arguments: list[str], code: int, says: str) -> None:
+def test_each_error_is_one_clear_line_with_its_exit_code(
+    arguments: list[str], code: int, says: str
+) -> None:
     done = run(*arguments)
     assert done.returncode == code, (done.stdout, done.stderr)
     assert says in done.stdout + done.stderr

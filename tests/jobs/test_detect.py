@@ -35,7 +35,10 @@ def test_bytes_and_path_give_the_same_verdict() -> None:
 
 @pytest.mark.parametrize(
     "image",
-    [np.full((200, 300, 3), 90, np.uint8), np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8)],
+    [
+        np.full((200, 300, 3), 90, np.uint8),
+        np.random.default_rng(0).integers(0, 255, (240, 240, 3), np.uint8),
+    ],
     ids=["flat", "noise"],
 )
 def test_no_face_is_inconclusive_with_a_reason(image: np.ndarray) -> None:
@@ -78,7 +81,9 @@ def test_a_failed_detector_makes_the_file_inconclusive() -> None:
 
 
 def test_evidence_of_foreign_weights_stays_uncalibrated() -> None:
-    evidence = Evidence("residual_statistics", "c", "blended", "scored", weights="somebody else's", score=9.0)
+    evidence = Evidence(
+        "residual_statistics", "c", "blended", "scored", weights="somebody else's", score=9.0
+    )
     assert calibrate_evidence(evidence, shipped_calibration(), {}).llr is None
 
 

@@ -118,17 +118,3 @@ def test_sniffing_knows_brands_and_sound():
     assert sniff((b"G" + bytes(187)) * 5).key == "mpegts"
     assert sniff(b"RIFF\x00\x00\x00\x00ACON") is None and sniff(b"") is None
     assert describe("Grüße".encode()) == "text"
-
-
-def test_external_references_in_a_container_are_not_followed(b_frames, saved):
-    """A QuickTime data reference to another file must not open that file."""
-    place = b_frames.index(b"dref")
-    content = bytearray(b_frames)
-    url = content.index(b"url ", place)
-    content[url + 7] = 0  # flag 'the data are in this file' cleared
-    saved(b_frames, "other.mp4")
-    try:
-        clip = open_clip(bytes(content))
-        assert clip.sha256 == hashlib.sha256(bytes(content)).hexdigest()
-    except MediaError:
-        pass

@@ -40,12 +40,20 @@ class Brightness:
         found = [self._score(clip, track) for track in tracks]
         top = max(found, key=lambda t: t.score)
         return Evidence(
-            "brightness", "brightness", "blended", "scored", score=top.score, track_id=top.track_id, tracks=tuple(found)
+            "brightness",
+            "brightness",
+            "blended",
+            "scored",
+            score=top.score,
+            track_id=top.track_id,
+            tracks=tuple(found),
         )
 
     def _score(self, clip, track):
         means = []
-        for frame, box in zip(clip.frames.at(track.frame_indices.tolist()), track.boxes_px, strict=True):
+        for frame, box in zip(
+            clip.frames.at(track.frame_indices.tolist()), track.boxes_px, strict=True
+        ):
             x0, y0, x1, y1 = np.clip(box, 0, None).astype(int)
             means.append(self.config.gain * frame.image[y0:y1, x0:x1].mean())
         return TrackScore(
