@@ -34,7 +34,7 @@ def near_pairs(embeddings: FloatArray, distance: float, block: int = 1024) -> In
 
     Args:
         embeddings: (N, D) float32.
-        distance: in the embedding's own units; below 0.45 dlib's 128 numbers are almost surely one person.
+        distance: in the embedding's own units; see `recipes/identity_clusters.py` for how dlib's behaves.
         block: rows compared at a time; memory is block x N float32.
 
     Returns:
@@ -58,7 +58,7 @@ def near_pairs(embeddings: FloatArray, distance: float, block: int = 1024) -> In
     return np.concatenate(pairs).astype(np.int64) if pairs else np.zeros((0, 2), np.int64)
 
 
-def cluster_embeddings(embeddings: FloatArray, distance: float = 0.45) -> IndexArray:
+def cluster_embeddings(embeddings: FloatArray, distance: float = 0.36) -> IndexArray:
     """Connected components of the graph that joins rows nearer than `distance`.
 
     Returns:
