@@ -30,7 +30,7 @@ class TrainingConfig:
     """What a recipe may set under [training].
 
     Attributes:
-        pack: folder of a `CropPack`, relative to the data folder or absolute.
+        pack: folder of a `CropPack`: absolute, relative to the working directory (if it exists there) or to the data folder.
         architecture: `meso4` or `mesoinception4`.
         steps: optimiser steps.
         batch: crops per step.
@@ -65,7 +65,7 @@ def train(
         raise ConfigError(
             f"architecture: expected one of {ARCHITECTURES}, got {config.architecture!r}"
         )
-    pack = CropPack.load(data / config.pack)
+    pack = CropPack.load(pack_folder(config.pack, data))
     learn, check = split(pack, config)
     resolved = json.dumps(asdict(config), sort_keys=True)
     model = MesoNet(config.architecture, config.seed).to(config.device)  # type: ignore[arg-type]
@@ -107,6 +107,11 @@ def train(
     }
     weights.save_arrays(out / f"{config.architecture}.safetensors", arrays, facts)
     return figures
+
+
+def pack_folder(pack: str, data: Path) -> Path:
+    """Where the pack lies: in the working directory, where `recipes/mesonet_pack.py` puts it, or else below the data folder."""
+    return Path(pack) if Path(pack).is_dir() else data / pack
 
 
 def split(pack: CropPack, config: TrainingConfig) -> tuple[IndexArray, IndexArray]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,31 @@ _EXIF_BLOCK, _GPS_BLOCK = 0x8769, 0x8825
 _FALLBACK_RATE = 25.0
 
 
+class DeferredFacts(Mapping[str, FactValue]):
+    """Facts of which some are costly and are worked out when the first is looked up: few callers ever look."""
+
+    def __init__(
+        self, known: dict[str, FactValue], later: Callable[[], dict[str, FactValue]]
+    ) -> None:
+        self._known = known
+        self._later: Callable[[], dict[str, FactValue]] | None = later
+
+    def _all(self) -> dict[str, FactValue]:
+        if self._later is not None:
+            later, self._later = self._later, None
+            self._known |= later()
+        return self._known
+
+    def __getitem__(self, key: str) -> FactValue:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 def of_picture(source: ByteSource, format: Format, picture: Any) -> dict[str, FactValue]:
     """Facts of a picture from its header (the pixels need not be decoded)."""
     facts = _common(source, format)
@@ -37,9 +63,9 @@ def of_picture(source: ByteSource, format: Format, picture: Any) -> dict[str, Fa
     return facts | _exif(picture)
 
 
-def of_jpeg(source: ByteSource, format: Format) -> dict[str, FactValue]:
-    """Compression facts of a JPEG file; empty for others."""
-    header = read_jpeg_header(source.read_at(0, 1 << 20)) if format.key == "JPEG" else None
+def of_jpeg(content: bytes) -> dict[str, FactValue]:
+    """Compression facts of the bytes of a JPEG file that decodes; empty for others."""
+    header = read_jpeg_header(content[: 1 << 20])
     if header is None or not header.tables:
         return {}
     guess = estimate_jpeg_quality([header.tables[k] for k in sorted(header.tables)])
@@ -51,7 +77,7 @@ def of_jpeg(source: ByteSource, format: Format) -> dict[str, FactValue]:
         "chroma_subsampling": header.subsampling or "none",
         "jpeg_segments": ", ".join(name for name in header.application if name) or "none",
     }
-    luma = _coded_luma(source)
+    luma = _coded_luma(content)
     if luma is not None:
         facts["double_compression_hint"] = double_jpeg_hint(
             luma, header.tables[min(header.tables)]
@@ -61,11 +87,11 @@ def of_jpeg(source: ByteSource, format: Format) -> dict[str, FactValue]:
     return facts
 
 
-def _coded_luma(source: ByteSource) -> ImageArray | None:
+def _coded_luma(content: bytes) -> ImageArray | None:
     """Brightness as it is coded, without the way over RGB; None for colour models that have none."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(source.read_at(0, source.size_bytes)), formats=("JPEG",)) as picture:
+    with Image.open(io.BytesIO(content), formats=("JPEG",)) as picture:
         picture.draft("L", picture.size)
         return np.asarray(picture) if picture.mode == "L" else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -89,9 +90,15 @@ def estimate_jpeg_quality(tables: Sequence[IndexArray]) -> JpegQuality:
     if not tables:
         raise MediaError("expected at least one quantisation table, got none")
     found = np.stack([np.asarray(table, np.int64).reshape(64) for table in tables[:2]])
-    errors = np.array([np.abs(found - ijg_tables(q)[: len(found)]).mean() for q in range(1, 101)])
+    errors = np.abs(found - _all_ijg_tables()[:, : len(found)]).mean(axis=(1, 2))
     best = int(errors.argmin())
     return JpegQuality(best + 1, bool(errors[best] == 0), float(errors[best]))
+
+
+@cache
+def _all_ijg_tables() -> IndexArray:
+    """(100, 2, 64) tables of every quality from 1."""
+    return np.stack([ijg_tables(quality) for quality in range(1, 101)])
 
 
 def ijg_tables(quality: int) -> IndexArray:

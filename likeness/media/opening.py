@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -117,8 +117,10 @@ def _open_picture(source: ByteSource, format: Format) -> Clip:
         picture.close()
     image = turn.apply(image)
     facts |= {"rotation_applied": turn.words, "conversion": change or "none"}
-    with reading(source):
-        facts |= describe_facts.of_jpeg(source, format)
+    shown: Mapping[str, FactValue] = facts
+    if format.key == "JPEG":
+        content = source.read_at(0, source.size_bytes)
+        shown = describe_facts.DeferredFacts(facts, lambda: _jpeg_facts(source, content))
     decoder = DrawnFrames([image])
     decoder.decoded = decoder.converted = 1
     times = np.zeros(1)
@@ -126,7 +128,16 @@ def _open_picture(source: ByteSource, format: Format) -> Clip:
     frames.remember(0, image)
     source.close()  # the pixels are all that is needed from here on
     size = (image.shape[1], image.shape[0])
-    return Clip(source.name, "image", frames, 0.0, times, size, None, source.sha256, facts)
+    return Clip(source.name, "image", frames, 0.0, times, size, None, source.sha256, shown)
+
+
+def _jpeg_facts(source: ByteSource, content: bytes) -> dict[str, FactValue]:
+    """Compression facts; a header that cannot be read is a fact too, since the pixels could."""
+    try:
+        with reading(source):
+            return describe_facts.of_jpeg(content)
+    except MediaError as error:
+        return {"jpeg_details": f"not readable ({error})"}
 
 
 def _open_animation(source: ByteSource, format: Format, picture: Any) -> Clip:
