@@ -18,12 +18,19 @@ import numpy.typing as npt
 from likeness import weights
 from likeness.data.known_faces import KnownFace, known_faces, load_images
 from likeness.data.manifest import read_items, select_items
-from likeness.detectors._spectrum_features import VERSION, face_square, face_tiles, features
+from likeness.detectors._spectrum_features import (
+    VERSION,
+    bands,
+    face_square,
+    face_tiles,
+    features,
+)
 from likeness.detectors.spectrum import WEIGHTS
 from likeness.errors import DataError, OutputError
 from likeness.media import jpeg_round_trip
 from likeness.registry import config_from
 from likeness.scoring.calibration import PlattCalibration
+from likeness.scoring.domain import DomainGate
 from likeness.scoring.metrics import auc, cllr, min_cllr
 from likeness.scoring.models import LinearModel
 from likeness.scoring.sample import CalibrationSample
@@ -121,7 +128,9 @@ def train(
             "min_cllr_test": min_cllr(test_scores, test_labels),
         }
         figures |= _grid_auc(final, model.logit(final.x), "auc_test_grid")
-    _write(out, config, (model, calibration), learn, figures)
+    plain = ~learn.grid
+    gate = DomainGate.fit(bands(learn.x[plain]), learn.picture[plain])
+    _write(out, config, (model, gate, calibration), learn, figures)
     return figures
 
 
@@ -253,12 +262,13 @@ def _grid_auc(table: Examples, logits: npt.NDArray[np.float64], name: str) -> di
 def _write(
     out: Path,
     config: TrainingConfig,
-    fitted: tuple[LinearModel, PlattCalibration],
+    fitted: tuple[LinearModel, DomainGate, PlattCalibration],
     learn: Examples,
     figures: Mapping[str, float],
 ) -> None:
     """The calibration last: weights without one are merely uncalibrated."""
-    model, calibration = fitted
+    model, gate, calibration = fitted
+    arrays = {**model.to_arrays("linear."), **gate.to_arrays("gate.")}
     tag = next(iter(WEIGHTS))
     sides = np.percentile(learn.side_px, [5, 95])
     rounded = {k: round(v, 4) for k, v in figures.items()}
@@ -275,7 +285,7 @@ def _write(
         "config": json.dumps(asdict(config)),
     }
     try:
-        weights.save_arrays(out / WEIGHTS[tag], model.to_arrays("linear."), facts)
+        weights.save_arrays(out / WEIGHTS[tag], arrays, facts)
         partial = out / "calibration.json.partial"
         partial.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
         partial.replace(out / "calibration.json")

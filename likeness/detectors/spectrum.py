@@ -14,9 +14,16 @@ from typing import Any
 import numpy as np
 
 from likeness import weights
-from likeness.detectors._spectrum_features import VERSION, face_square, face_tiles, features
+from likeness.detectors._spectrum_features import (
+    VERSION,
+    bands,
+    face_square,
+    face_tiles,
+    features,
+)
 from likeness.errors import ConfigError, WeightsError
 from likeness.scoring.calibration import Calibration, calibration_from_dict
+from likeness.scoring.domain import DomainGate
 from likeness.scoring.models import LinearModel
 from likeness.types import Clip, DoubleArray, Evidence, FaceTrack, FloatArray, Progress, TrackScore
 
@@ -40,6 +47,7 @@ INFO = {
         "printed screens, woven cloth and blocking of old codecs are periodic too",
     ],
     "strength_pair": "grid",
+    "max_llr": 0.5,
 }
 WEIGHTS = {"spectrum-1": "spectrum.safetensors"}
 CLIP = 8.0  # standard deviations of the training set
@@ -66,6 +74,7 @@ class Model:
 
     Attributes:
         linear: on the features of `likeness.detectors._spectrum_features`.
+        gate: which spectra count as inside the calibration's domain: not those of resized or blurred pictures.
         calibration: None if the weights came without one.
         side_px: smallest and largest side of the face square that counts as inside the calibration's domain.
         variant: of the features.
@@ -73,6 +82,7 @@ class Model:
     """
 
     linear: LinearModel
+    gate: DomainGate
     calibration: Calibration | None
     side_px: tuple[float, float]
     variant: str
@@ -95,6 +105,7 @@ class Model:
         low, high = stored.get("side_px", (0.0, float("inf")))
         return cls(
             LinearModel.from_arrays(arrays, "linear."),
+            DomainGate.from_arrays(arrays, "gate."),
             calibration,
             (float(low), float(high)),
             metadata.get("variant", "plain"),
@@ -141,9 +152,11 @@ class Spectrum:
 
     def score_tiles(self, tiles: FloatArray) -> DoubleArray:
         """(N, K, 96, 96) float32 luma tiles of N faces to (N,) logits; see `features`."""
+        return self._score(features(tiles, self.model.variant))
+
+    def _score(self, x: FloatArray) -> DoubleArray:
         linear = self.model.linear
         reach = CLIP * linear.scale  # beyond what training saw, a linear model only extrapolates
-        x = features(tiles, self.model.variant)
         return linear.logit(np.clip(x, linear.mean - reach, linear.mean + reach))
 
     def _track(self, clip: Clip, track: FaceTrack) -> TrackScore | None:
@@ -152,13 +165,15 @@ class Spectrum:
             return None
         spread = np.linspace(0, len(seen) - 1, min(self.config.frames, len(seen)))
         rows = seen[np.unique(spread.astype(int))]
-        logits, indices, sides = [], [], []
+        logits, indices, sides, inside = [], [], [], []
         row_of = {int(track.frame_indices[row]): row for row in rows}
         for frame in clip.frames.at(row_of):  # a damaged frame is left out
             row = row_of[frame.index]
             tiles = face_tiles(frame.image, track.boxes_px[row])
             if tiles is not None:
-                logits.append(float(self.score_tiles(tiles[None])[0]))
+                x = features(tiles[None], self.model.variant)
+                logits.append(float(self._score(x)[0]))
+                inside.append(bool(self.model.gate.inside(bands(x))[0]))
                 indices.append(frame.index)
                 sides.append(face_square(track.boxes_px[row], clip.size_wh)[2])
         if not logits:
@@ -172,7 +187,7 @@ class Spectrum:
             np.array(indices, np.int64),
             np.array(logits, np.float32),
             llr=None if known is None else float(known.llr([score])[0]),
-            in_domain=None if known is None else bool(low <= float(np.median(sides)) <= high),
+            in_domain=low <= float(np.median(sides)) <= high and float(np.mean(inside)) >= 0.5,
         )
 
     def _evidence(self, **values: Any) -> Evidence:
@@ -187,7 +202,7 @@ class Spectrum:
 
 def _sentence(top: TrackScore) -> str:
     if top.in_domain is False:
-        return "the face is of a size that the calibration does not know; its spectrum says little"
+        return "the picture's size or sharpness is none that the calibration knows; its spectrum says nothing"
     if top.score > 1:
         return "the face's spectrum looks like that of the generators it was trained on"
     if top.score < -1:

@@ -181,8 +181,11 @@ def _fit_question(
         question != "blended"
     ):  # there are no fakes of its kind outside the detector's own training source
         (name,) = members
+        cap = registry.part("detectors", name).info.get("max_llr", float("inf"))
         known = detectors[name][1]
-        return QuestionFusion.single(question, name, known.n_identities, known.population)
+        return QuestionFusion.single(
+            question, name, known.n_identities, known.population, float(cap)
+        )
     sample = FusionSample(
         {name: _llrs(detectors[name][1], name, scored) for name in members},
         _labels(scored),

@@ -105,6 +105,8 @@ class QuestionFusion:
         standardiser: of the covariates.
         offset: logit per standardised covariate.
         damping: >= 0, one per covariate; empty = quality does not damp.
+        cap: largest |llr| that its detectors are allowed together, whatever their calibration says; for cues that must
+            not decide alone.
     """
 
     question: Question
@@ -116,18 +118,24 @@ class QuestionFusion:
     standardiser: Standardiser = field(default_factory=Standardiser)
     offset: tuple[float, ...] = ()
     damping: tuple[float, ...] = ()
+    cap: float = float("inf")
 
     @property
     def bound(self) -> float:
         """Largest |llr| that it gives."""
-        return llr_bound(self.n_identities)
+        return min(llr_bound(self.n_identities), self.cap)
 
     @classmethod
     def single(
-        cls, question: Question, detector: str, n_identities: int, population: str
+        cls,
+        question: Question,
+        detector: str,
+        n_identities: int,
+        population: str,
+        cap: float = float("inf"),
     ) -> QuestionFusion:
         """A question with one detector: its calibrated llr passes through, bounded."""
-        return cls(question, (detector,), (1.0,), n_identities, population)
+        return cls(question, (detector,), (1.0,), n_identities, population, cap=cap)
 
     @classmethod
     def fit(
@@ -217,6 +225,7 @@ class QuestionFusion:
             "covariates": self.standardiser.to_dict(),
             "offset": list(self.offset),
             "damping": list(self.damping),
+            "cap": self.cap if np.isfinite(self.cap) else None,
             "n_identities": self.n_identities,
             "population": self.population,
         }
@@ -251,4 +260,5 @@ class QuestionFusion:
             standardiser,
             stored.numbers(values, "offset", len(names)),
             damping,
+            float("inf") if values.get("cap") is None else stored.number(values, "cap"),
         )
