@@ -79,7 +79,8 @@ def native_patch(
     missing = (y0 - top, top + _PATCH - y1, x0 - left, left + _PATCH - x1)
     if any(missing):
         border = cv2.BORDER_REFLECT if min(part.shape) > 1 else cv2.BORDER_REPLICATE
-        part = cv2.copyMakeBorder(part, *(max(m, 0) for m in missing), border)
+        above, below, before, after = (max(m, 0) for m in missing)
+        part = cv2.copyMakeBorder(part, above, below, before, after, border)
         part = part[:_PATCH, :_PATCH]
     return part.astype(np.float32)
 
@@ -211,12 +212,13 @@ def _reduce(full: Map) -> Map:
 
 def _grid(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     average = _cell_averages()
-    return np.asarray(average @ maps @ average.T)
+    return np.asarray(average @ maps @ average.T, np.float32)
 
 
 @cache
 def _cell_averages() -> npt.NDArray[np.float32]:
-    return np.kron(np.eye(GRID, dtype=np.float32), np.full((1, _CELL), 1.0 / _CELL, np.float32))
+    cells = np.kron(np.eye(GRID), np.full((1, _CELL), 1.0 / _CELL))
+    return np.asarray(cells, np.float32)
 
 
 def _signed_distance(mask: Map) -> Map:
@@ -234,7 +236,7 @@ def _ring_weights(distance: Map) -> npt.NDArray[np.float32]:
     """(80*80, R) weights that average over each ring around the contour."""
     ring = np.searchsorted(_RINGS, distance.ravel())
     onehot = (ring[:, None] == np.arange(_RING_COUNT)).astype(np.float32)
-    return np.asarray(onehot / np.maximum(onehot.sum(axis=0), 1.0))
+    return np.asarray(onehot / np.maximum(onehot.sum(axis=0), 1.0), np.float32)
 
 
 def _ring_terms(

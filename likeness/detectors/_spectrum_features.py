@@ -14,6 +14,7 @@ whole bins. The variant `residual` subtracts a 3x3 median first.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +145,7 @@ def _median(tiles: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=1)
-def _tables() -> tuple[npt.NDArray[np.float32], ...]:
+def _tables() -> tuple[npt.NDArray[Any], ...]:
     """Window, and the half spectrum sorted by radius: order, first place of each radius, weights, their sums."""
     hann = np.hanning(TILE_PX + 1)[:-1]
     window = np.outer(hann, hann).astype(np.float32)

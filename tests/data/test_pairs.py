@@ -38,7 +38,12 @@ def test_the_two_members_differ_only_on_the_face(known: tuple[Path, KnownFace]) 
     ys, xs = np.nonzero(changed)
     margin = 0.5 * (x1 - x0)
     assert len(xs)
-    assert xs.min() > x0 - margin and xs.max() < x1 + margin and ys.min() > y0 - margin and ys.max() < y1 + margin
+    assert (
+        xs.min() > x0 - margin
+        and xs.max() < x1 + margin
+        and ys.min() > y0 - margin
+        and ys.max() < y1 + margin
+    )
 
 
 def test_both_members_are_degraded_alike(known: tuple[Path, KnownFace]) -> None:
@@ -50,13 +55,17 @@ def test_both_members_are_degraded_alike(known: tuple[Path, KnownFace]) -> None:
     assert not np.array_equal(degrade_pair(pair, "noise_5", 1).real[0], pair.real[0])
 
 
-def test_donors_come_only_from_sources_whose_terms_cover_synthesis(known: tuple[Path, KnownFace]) -> None:
+def test_donors_come_only_from_sources_whose_terms_cover_synthesis(
+    known: tuple[Path, KnownFace],
+) -> None:
     folder, face = known
     with pytest.raises(DataError, match="do not cover synthesis"):
         make_pair(folder, face, 3, donor=face)
 
 
-def test_found_faces_come_back_equal_from_the_store(known: tuple[Path, KnownFace], tmp_path: Path) -> None:
+def test_found_faces_come_back_equal_from_the_store(
+    known: tuple[Path, KnownFace], tmp_path: Path
+) -> None:
     folder, face = known
     (first,) = known_faces(folder, [face.item], tmp_path)
     (stored,) = known_faces(folder, [face.item], tmp_path)

@@ -34,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = root / f"{person}.png"
         Image.fromarray(picture.astype(np.uint8)).save(path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        rows.append((path.name, "face", "real", "drawn", f"person{person}", "public domain", digest, ""))
+        rows.append(
+            (path.name, "face", "real", "drawn", f"person{person}", "public domain", digest, "")
+        )
     with (root / "manifest.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "kind", "label", "source", "group", "licence", "sha256", "note"))
@@ -47,7 +49,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_rows_carry_figures_intervals_and_the_audit(folder: Path, tmp_path: Path) -> None:
-    options = BenchOptions({"residual_statistics": ("residual_statistics", {})}, cache=tmp_path / "faces")
+    options = BenchOptions(
+        {"residual_statistics": ("residual_statistics", {})}, cache=tmp_path / "faces"
+    )
     (row,) = bench(folder, options)
     assert (row.test_set, row.step, row.coverage) == ("drawn pseudo-fakes", "clean", 1.0)
     assert row.score_metrics is not None and row.llr_metrics is not None
@@ -60,7 +64,9 @@ def test_rows_carry_figures_intervals_and_the_audit(folder: Path, tmp_path: Path
     assert again[0].flat() == row.flat()
     write_rows(tmp_path / "rows.csv", [row.flat()])
     (stored,) = csv.DictReader((tmp_path / "rows.csv").open())
-    assert stored["commit"] and float(stored["auc"]) == pytest.approx(row.score_metrics.values["auc"], abs=1e-4)
+    assert stored["commit"] and float(stored["auc"]) == pytest.approx(
+        row.score_metrics.values["auc"], abs=1e-4
+    )
 
 
 def test_sets_pair_every_fake_source_with_its_format_matched_reals(data_dir: Path) -> None:
