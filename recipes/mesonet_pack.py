@@ -7,7 +7,9 @@ DATA holds manifest.csv and splits.csv. Of a random choice of UTKFace pictures w
 real crop and a pseudo-fake crop (self-blends and warp blur, no second person), degraded alike in 7 of 10 cases and cut by the
 same matrix as in the detector. A pack is a folder of 393 kB per pair; it holds fakes and is not to be published.
 
-Cost: COST
+Cost: 51 pairs a second on one core (600 pictures, of which 594 show a face: 15 s in all) where `--store` holds the found
+faces already; finding them the first time comes on top. The default of 3,000 takes 1.2 GB of memory and as much disk.
+UTKFace pictures have 200 px and end close to the face: crops are enlarged and their rims mirrored, real and fake alike.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def train(
             ),
             seed=config.seed,
             checkpoint_every_steps=config.checkpoint_every_steps,
-            run=hashlib.sha256(resolved.encode()).hexdigest()[:16],
+            run=hashlib.sha256((resolved + fingerprint(pack)).encode()).hexdigest()[:16],
         ),
         progress,
     )
@@ -112,6 +112,15 @@ def train(
 def pack_folder(pack: str, data: Path) -> Path:
     """Where the pack lies: in the working directory, where `recipes/mesonet_pack.py` puts it, or else below the data folder."""
     return Path(pack) if Path(pack).is_dir() else data / pack
+
+
+def fingerprint(pack: CropPack) -> str:
+    """Hex digest of what a pack holds, so that a run never resumes on other data."""
+    digest = hashlib.sha256(np.ascontiguousarray(pack.labels).tobytes())
+    for texts in (pack.groups, pack.recipes):
+        digest.update("\n".join(texts).encode())
+    digest.update(np.ascontiguousarray(pack.images[:: max(1, len(pack) // 64)]).tobytes())
+    return digest.hexdigest()
 
 
 def split(pack: CropPack, config: TrainingConfig) -> tuple[IndexArray, IndexArray]:

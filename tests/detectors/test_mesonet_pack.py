@@ -13,16 +13,16 @@ from likeness.detectors import mesonet
 from likeness.types import FaceQuality, FaceTrack
 
 ROOT = Path(__file__).resolve().parents[2]
-EYES, MOUTH, NOSE = (123.0, 143.5), 161.5, (133.25, 146.0)
+EYES_X, EYES_Y, MOUTH_Y, NOSE_XY = (123.0, 143.5), 140.5, 161.5, (133.25, 146.0)
 
 
 def drawn_pair() -> Pair:
     """A picture with noise for a background; in the fake the nose, and nothing else, is a white square."""
     points = np.zeros((1, 478, 2), np.float32)
-    points[0, list(mesonet._RIGHT_EYE)] = (EYES[0], 140.5)
-    points[0, list(mesonet._LEFT_EYE)] = (EYES[1], 140.5)
-    points[0, list(mesonet._MOUTH)] = (NOSE[0], MOUTH)
-    points[0, list(mesonet._NOSE)] = NOSE
+    points[0, list(mesonet._RIGHT_EYE)] = (EYES_X[0], EYES_Y)
+    points[0, list(mesonet._LEFT_EYE)] = (EYES_X[1], EYES_Y)
+    points[0, list(mesonet._MOUTH)] = (NOSE_XY[0], MOUTH_Y)
+    points[0, list(mesonet._NOSE)] = NOSE_XY
     ones = np.ones(1, np.float32)
     track = FaceTrack(
         0, np.zeros(1, np.int64), np.zeros(1), np.array([[120, 130, 146, 166]], np.float32), points,
