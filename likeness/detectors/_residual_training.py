@@ -47,11 +47,11 @@ class TrainingConfig:
     """
 
     source: str = "utkface"
-    fakes_per_face: int = 2
+    fakes_per_face: int = 3
     degraded_share: float = 0.7
     seed: int = 1
     regularisation: float = 0.003
-    trees: int = 300
+    trees: int = 500
     leaves: int = 15
     learning_rate: float = 0.06
     role_file: str = ""
