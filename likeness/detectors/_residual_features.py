@@ -113,7 +113,7 @@ def of_crop(
     tone_relative = (tone_grid - tone_grid.mean(axis=(1, 2), keepdims=True)) / 32.0
     rings = _ring_terms(distance, ring_weights, (residuals, squares, tones), means)
     seams = _seam_terms(distance, ring_weights, tones)
-    return np.concatenate(
+    values = np.concatenate(
         [
             relative.ravel(),
             ratios.ravel(),
@@ -123,7 +123,9 @@ def of_crop(
             seams,
             _spectrum(patch),
         ]
-    ).astype(np.float32)
+    )
+    # Sums in double precision, then rounded: where a buffer lies in memory must not move a score.
+    return np.round(values, 5).astype(np.float32)
 
 
 @cache
@@ -210,15 +212,14 @@ def _reduce(full: Map) -> Map:
     return cv2.resize(full, (_HALF, _HALF), interpolation=cv2.INTER_AREA)
 
 
-def _grid(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _grid(maps: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     average = _cell_averages()
-    return np.asarray(average @ maps @ average.T, np.float32)
+    return np.asarray(average @ maps.astype(np.float64) @ average.T)
 
 
 @cache
-def _cell_averages() -> npt.NDArray[np.float32]:
-    cells = np.kron(np.eye(GRID), np.full((1, _CELL), 1.0 / _CELL))
-    return np.asarray(cells, np.float32)
+def _cell_averages() -> npt.NDArray[np.float64]:
+    return np.asarray(np.kron(np.eye(GRID), np.full((1, _CELL), 1.0 / _CELL)))
 
 
 def _signed_distance(mask: Map) -> Map:
@@ -232,18 +233,18 @@ def _signed_distance(mask: Map) -> Map:
     return np.asarray((outside - inside) / radius, np.float32)
 
 
-def _ring_weights(distance: Map) -> npt.NDArray[np.float32]:
+def _ring_weights(distance: Map) -> npt.NDArray[np.float64]:
     """(80*80, R) weights that average over each ring around the contour."""
     ring = np.searchsorted(_RINGS, distance.ravel())
-    onehot = (ring[:, None] == np.arange(_RING_COUNT)).astype(np.float32)
-    return np.asarray(onehot / np.maximum(onehot.sum(axis=0), 1.0), np.float32)
+    onehot = (ring[:, None] == np.arange(_RING_COUNT)).astype(np.float64)
+    return np.asarray(onehot / np.maximum(onehot.sum(axis=0), 1.0))
 
 
 def _ring_terms(
     distance: Map,
-    ring_weights: npt.NDArray[np.float32],
+    ring_weights: npt.NDArray[np.float64],
     maps: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]],
-    means: npt.NDArray[np.float32],
+    means: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float32]:
     """Ring profiles, inner-outer contrasts and tail weights inside and outside."""
     residuals, squares, tones = (m.reshape(len(m), -1) for m in maps)
@@ -251,7 +252,7 @@ def _ring_terms(
     tone = tones @ ring_weights
     tone = (tone - tone.mean(axis=1, keepdims=True)) / 32.0
     inside = distance.ravel() < 0
-    side = np.stack([inside, ~inside], axis=1).astype(np.float32)
+    side = np.stack([inside, ~inside], axis=1).astype(np.float64)
     side /= np.maximum(side.sum(axis=0), 1.0)
     average = residuals @ side  # (M, 2)
     tails = np.log(squares @ side + _EPSILON) - 2.0 * np.log(average + _EPSILON)
@@ -264,7 +265,7 @@ def _ring_terms(
 
 
 def _seam_terms(
-    distance: Map, ring_weights: npt.NDArray[np.float32], tones: npt.NDArray[np.float32]
+    distance: Map, ring_weights: npt.NDArray[np.float64], tones: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Per ring: log ratio of the gradient across the contour to the gradient along it, per channel."""
     import cv2
@@ -273,7 +274,7 @@ def _seam_terms(
     nx, ny = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     norm = cv2.add(cv2.magnitude(nx, ny), 1e-6)
     nx, ny = nx / norm, ny / norm
-    slopes = np.empty((2, 3, _HALF * _HALF), np.float32)
+    slopes = np.empty((2, 3, _HALF * _HALF))
     for k, tone in enumerate(tones):
         gx, gy = cv2.Sobel(tone, cv2.CV_32F, 1, 0), cv2.Sobel(tone, cv2.CV_32F, 0, 1)
         slopes[0, k] = np.abs(gx * nx + gy * ny).ravel()

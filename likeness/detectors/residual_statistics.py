@@ -95,7 +95,7 @@ class Model:
 
     def logit(self, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """(N, F) features to (N,) logits of "manipulated"."""
-        return 0.5 * (self.linear.logit(x) + self.trees.logit(x))
+        return np.round(0.5 * (self.linear.logit(x) + self.trees.logit(x)), 9)
 
 
 class ResidualStatistics:
