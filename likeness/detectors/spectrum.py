@@ -157,7 +157,8 @@ class Spectrum:
     def _score(self, x: FloatArray) -> DoubleArray:
         linear = self.model.linear
         reach = CLIP * linear.scale  # beyond what training saw, a linear model only extrapolates
-        return linear.logit(np.clip(x, linear.mean - reach, linear.mean + reach))
+        # Rounded: where a buffer lies in memory must not move a score.
+        return np.round(linear.logit(np.clip(x, linear.mean - reach, linear.mean + reach)), 9)
 
     def _track(self, clip: Clip, track: FaceTrack) -> TrackScore | None:
         seen = np.flatnonzero(~track.bridged)
