@@ -230,7 +230,8 @@ def _signed_distance(mask: Map) -> Map:
     inside = cv2.distanceTransform(small, cv2.DIST_L2, 3)
     outside = cv2.distanceTransform(1 - small, cv2.DIST_L2, 3)
     radius = max(float(np.sqrt(small.sum() / np.pi)), 1.0)
-    return np.asarray((outside - inside) / radius, np.float32)
+    # Without any face, or without anything else, OpenCV answers with the largest float there is.
+    return np.asarray(np.clip((outside - inside) / radius, -4.0, 4.0), np.float32)
 
 
 def _ring_weights(distance: Map) -> npt.NDArray[np.float64]:

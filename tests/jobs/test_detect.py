@@ -98,7 +98,7 @@ def test_what_makes_no_sense_is_said_before_any_file_is_opened() -> None:
     with pytest.raises(MediaError, match="no such file"):
         likeness.detect("nowhere.mp4")
     with pytest.raises(LimitError):
-        likeness.detect(portrait_path(), DetectOptions(limits=media.Limits(pixels=1000)))
+        likeness.detect(portrait_path(), DetectOptions(limits=media.Limits(image_pixels=1000)))
 
 
 def test_real_clips_of_every_kind_get_a_verdict(data_dir: Path) -> None:
