@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness import registry, weights
-from likeness.data.known_faces import KnownFace, known_faces
+from likeness.data.known_faces import known_faces
 from likeness.data.manifest import Item, read_items
 from likeness.errors import DataError, OutputError
 from likeness.jobs.detect import default_detectors
-from likeness.jobs.judge import DOMAIN_COVARIATES, Calibration, quality_row
+from likeness.jobs.judge import DOMAIN_COVARIATES, Calibration
 from likeness.jobs.measuring import CLEAN, Scored, measure, measuring_pool
 from likeness.scoring import (
     CalibrationSample,
@@ -86,7 +86,7 @@ def calibrate(
         tag="fusion-1",
         detectors=detectors,
         fusion=fusion,
-        gate=_gate([*own_faces, *other_faces]),
+        gate=_gate([*own_scored, *other_scored]),
         thresholds=DecisionThresholds(none_needs=("blended", "synthesised")),
         population=POPULATION.format(
             score_ids=len({f.item.group for f in own_faces}),
@@ -214,11 +214,12 @@ def _covariates(scored: Sequence[Scored]) -> dict[str, list[float]]:
     return {c: [s.covariates[c] for s in scored] for c in COVARIATES}
 
 
-def _gate(faces: Sequence[KnownFace]) -> DomainGate:
-    rows = np.stack([quality_row(face.track) for face in faces])
+def _gate(scored: Sequence[Scored]) -> DomainGate:
+    """Around the real faces as they were seen on every step, so that the steps widen the domain as they widen the fit."""
+    reals = [s for s in scored if s.label == 0]
+    rows = np.array([[s.covariates[name] for name in DOMAIN_COVARIATES] for s in reals])
     finite = np.isfinite(rows).all(axis=1)
-    groups = np.array([face.item.group for face in faces])
-    return DomainGate.fit(rows[finite], groups[finite])
+    return DomainGate.fit(rows[finite], _groups(reals)[finite])
 
 
 def _cross_fitted(

@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from likeness.errors import ConfigError
+from likeness.scoring.calibration import llr_bound
 from likeness.scoring.doubts import FaceFacts, conflicts, out_of_domain, unusable
 from likeness.scoring.file_fusion import FusedEvidence
 from likeness.scoring.wording import QUESTION_WORDS, listing, strength, times
@@ -219,7 +220,12 @@ def _too_weak(fused: FusedEvidence, thresholds: DecisionThresholds) -> str:
         f"{thresholds.likely_llr:g} or more would make manipulation likely and "
         f"{thresholds.none_llr:g} or less would let us say that none was found."
     )
-    if fused.llr > 0.0 and fused.bound < thresholds.likely_llr:
+    if fused.llr > 0.0 and fused.bound < min(thresholds.likely_llr, llr_bound(fused.n_identities)):
+        reason += (
+            " They come from a cue that may not decide alone, whatever it shows: it is given no more "
+            f"than {fused.bound:g}."
+        )
+    elif fused.llr > 0.0 and fused.bound < thresholds.likely_llr:
         reason += (
             f" The calibration rests on {fused.n_identities} people and can support no more "
             f"than {fused.bound:.1f}."
