@@ -220,7 +220,8 @@ def _too_weak(fused: FusedEvidence, thresholds: DecisionThresholds) -> str:
         f"{thresholds.likely_llr:g} or more would make manipulation likely and "
         f"{thresholds.none_llr:g} or less would let us say that none was found."
     )
-    if fused.llr > 0.0 and fused.bound < min(thresholds.likely_llr, llr_bound(fused.n_identities)):
+    allowed = min(thresholds.likely_llr, llr_bound(fused.n_identities))
+    if fused.llr > 0.0 and fused.bound < allowed - 1e-9:
         reason += (
             " They come from a cue that may not decide alone, whatever it shows: it is given no more "
             f"than {fused.bound:g}."

@@ -30,7 +30,7 @@ from likeness.scoring import stored
 from likeness.scoring.covariates import COVARIATES, Covariates, Standardiser, stack
 from likeness.scoring.inputs import binary_labels, identity_weights, independent_identities
 from likeness.scoring.logistic import Forward, Targets, fit_logistic
-from likeness.scoring.sample import LN10, bounded, llr_bound
+from likeness.scoring.sample import LN10, llr_bound
 from likeness.types import QUESTIONS, DoubleArray, Question
 
 __all__ = ["FusionSample", "QuestionFusion"]
@@ -211,7 +211,9 @@ class QuestionFusion:
         bad = _badness(self.standardiser, z)[:, : len(self.damping)]
         parameters = np.concatenate([[self.intercept], self.weights, self.offset, self.damping])
         logit, _ = _forward(x, z, bad)(parameters)
-        fused: DoubleArray = np.where(applied > 0, bounded(logit / LN10, self.n_identities), np.nan)
+        fused: DoubleArray = np.where(
+            applied > 0, np.clip(logit / LN10, -self.bound, self.bound), np.nan
+        )
         return fused
 
     def to_dict(self) -> dict[str, Any]:

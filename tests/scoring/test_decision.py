@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from likeness.errors import ConfigError, DataError
+from likeness.scoring import llr_bound
 from likeness.scoring.decision import DecisionThresholds, decide
 from likeness.scoring.doubts import FaceFacts, face_facts, unusable
 from likeness.scoring.file_fusion import FusedEvidence
@@ -28,8 +29,10 @@ def silent(name, status, note=""):
     return Evidence(name, "cue", "blended", status, note=note)
 
 
-def fused(llr, question="blended", track_id=0, answered=("blended", "synthesised"), bound=2.0):
-    return FusedEvidence(llr, question, track_id, dict.fromkeys(answered, llr), 1, bound, 300)
+def fused(
+    llr, question="blended", track_id=0, answered=("blended", "synthesised"), bound=2.0, people=300
+):
+    return FusedEvidence(llr, question, track_id, dict.fromkeys(answered, llr), 1, bound, people)
 
 
 def judged(llr, faces=(GOOD,), evidence=None, thresholds=LIMITS, **more):
@@ -207,9 +210,16 @@ def test_questions_that_were_not_answered_are_named():
 
 
 def test_a_small_calibration_says_that_it_cannot_carry_more():
-    decision = judged(0.8, bound=0.8)
+    decision = judged(0.8, bound=llr_bound(19), people=19)
     assert "can support no more than 0.8" in decision.reasons[0]
     assert "can support" not in judged(0.8, bound=2.0).reasons[0]
+
+
+def test_a_cue_that_may_not_decide_alone_is_said_to_be_one():
+    decision = judged(0.5, bound=0.5)
+    assert decision.label == "inconclusive"
+    assert "may not decide alone" in decision.reasons[0]
+    assert "may not decide alone" not in judged(0.5, bound=llr_bound(19), people=19).reasons[0]
 
 
 def test_thresholds_must_leave_room_for_cannot_tell():

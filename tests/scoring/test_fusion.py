@@ -147,3 +147,12 @@ def test_bad_samples_are_refused_in_words():
         QuestionFusion.single("blended", "a", 9, "").llr({"a": [np.inf]})
     with pytest.raises(DataError, match="shape"):
         QuestionFusion.single("blended", "a", 9, "").llr({"a": [0.0], "b": [0.0, 1.0]})
+
+
+def test_a_cap_holds_and_survives_the_file():
+    fusion = QuestionFusion.single("synthesised", "spectrum", 300, "drawn", cap=0.5)
+    assert fusion.bound == 0.5
+    assert fusion.llr({"spectrum": [9.0, -9.0, 0.2]}).tolist() == pytest.approx([0.5, -0.5, 0.2])
+    assert QuestionFusion.from_dict(fusion.to_dict()) == fusion
+    uncapped = QuestionFusion.single("synthesised", "spectrum", 300, "drawn")
+    assert QuestionFusion.from_dict(uncapped.to_dict()) == uncapped
