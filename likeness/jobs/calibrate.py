@@ -40,7 +40,7 @@ STEPS = (CLEAN, "jpeg_75", "h264_crf23", "resize_050")
 """Deployed media are rarely first copies: calibration sees each pair as it is and through three common steps."""
 TRAINING_SOURCE = "utkface"
 FOLDS = 5
-COVARIATES = DOMAIN_COVARIATES
+COVARIATES = ("log_eye_distance", *DOMAIN_COVARIATES)
 FUSION_POPULATION = "MEAD, portraits and FFHQ, with self-blends"
 Detectors = Mapping[str, tuple[str, PlattCalibration | PavCalibration]]
 Rows = npt.NDArray[np.int64]

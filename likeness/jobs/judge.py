@@ -29,7 +29,9 @@ from likeness.types import Clip, DoubleArray, Evidence, FaceTrack, TrackScore, V
 
 FORMAT = "likeness-calibration/1"
 FILE = "calibration.json"
-DOMAIN_COVARIATES = ("log_eye_distance", "sharpness", "jpeg_quality", "abs_yaw")
+DOMAIN_COVARIATES = ("sharpness", "jpeg_quality", "abs_yaw")
+# Size is no part of the gate: crops have one size, the sources of the fit lie in clusters of size that no ellipse describes,
+# and the decision table has a smallest face of its own. The fusion knows size as a covariate that is never extrapolated.
 LIMITS = (
     "A verdict is about the faces that were examined, not about who is shown, when, or why.",
     "A likelihood ratio holds for media like those it was calibrated on; other cameras, codecs and generators can behave "
@@ -183,13 +185,13 @@ def detector_llrs(
 
 
 def in_domain(track: FaceTrack, n_tracks: int, calibration: Calibration) -> bool:
-    """Whether the face was seen as the calibration's faces were (size, sharpness, compression, turn)."""
+    """Whether the face was seen as the calibration's faces were (sharpness, compression, turn)."""
     row = quality_row(track, n_tracks)
     return bool(np.isfinite(row).all()) and bool(calibration.gate.inside(row[None])[0])
 
 
 def quality_row(track: FaceTrack, n_tracks: int = 1) -> DoubleArray:
-    """(4,) the covariates of `DOMAIN_COVARIATES`."""
+    """(3,) the covariates of `DOMAIN_COVARIATES`."""
     covariates = covariates_of(track, n_tracks)
     return np.array([covariates[name] for name in DOMAIN_COVARIATES])
 
