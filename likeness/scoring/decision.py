@@ -30,9 +30,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from likeness.errors import ConfigError
-from likeness.scoring.calibration import llr_bound
 from likeness.scoring.doubts import FaceFacts, conflicts, out_of_domain, unusable
 from likeness.scoring.file_fusion import FusedEvidence
+from likeness.scoring.sample import llr_bound
 from likeness.scoring.wording import QUESTION_WORDS, listing, strength, times
 from likeness.types import QUESTIONS, Evidence, Label, MediaKind, Question
 
