@@ -1,10 +1,13 @@
-"""Importing the package and asking for help stay quick: heavy imports are lazy."""
+"""Importing the package and asking for help stay quick: heavy imports are lazy.
+
+Processor time is measured, so that a busy machine changes nothing: both are single-threaded and read little.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import time
 from statistics import median
 
 HEAVY = "numpy cv2 scipy onnxruntime torch av sklearn typer rich pydantic PIL"
@@ -17,7 +20,7 @@ def _seconds(code: str) -> float:
 
 def _import_ms(statement: str) -> float:
     """Median time of an import within a fresh interpreter, net of starting it."""
-    code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+    code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
     return 1000 * median(_seconds(code) for _ in range(5))
 
 
@@ -28,14 +31,18 @@ def test_import_is_light() -> None:
     assert _import_ms("import likeness") < 150
 
 
+def _child_seconds() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def test_help_takes_less_than_half_a_second() -> None:
     times = []
     for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "likeness.apps.cli", "--help"], check=True, capture_output=True
-        )
-        times.append(time.perf_counter() - start)
+        start = _child_seconds()
+        command = [sys.executable, "-m", "likeness.apps.cli", "--help"]
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(_child_seconds() - start)
     assert min(times) < 0.5
 
 

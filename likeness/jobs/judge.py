@@ -91,6 +91,12 @@ class Calibration:
         try:
             thresholds = {**stored["thresholds"]}
             thresholds["none_needs"] = tuple(thresholds["none_needs"])
+            gate = DomainGate.from_arrays({k: np.array(v) for k, v in stored["gate"].items()})
+            if len(gate.mean) != len(DOMAIN_COVARIATES):
+                raise WeightsError(
+                    f"calibration: expected a gate over {', '.join(DOMAIN_COVARIATES)}, got one over "
+                    f"{len(gate.mean)} values; run `likeness calibrate` again"
+                )
             return cls(
                 str(stored["tag"]),
                 {
@@ -98,7 +104,7 @@ class Calibration:
                     for name, entry in stored["detectors"].items()
                 },
                 FileFusion.from_dict(stored["fusion"]),
-                DomainGate.from_arrays({k: np.array(v) for k, v in stored["gate"].items()}),
+                gate,
                 DecisionThresholds(**thresholds),
                 str(stored["population"]),
             )
