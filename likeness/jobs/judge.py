@@ -206,7 +206,7 @@ def _calibrate_track(
     score: TrackScore, known: PlattCalibration | PavCalibration, domain: Mapping[int, bool]
 ) -> TrackScore:
     if score.in_domain is False:  # the detector itself says that its score means nothing here
-        return score
+        return replace(score, llr=None)
     (llr,) = known.llr([score.score])
     inside = domain.get(score.track_id) if score.track_id is not None else None
     return replace(score, llr=float(llr), in_domain=inside)

@@ -87,6 +87,19 @@ def test_evidence_of_foreign_weights_stays_uncalibrated() -> None:
     assert calibrate_evidence(evidence, shipped_calibration(), {}).llr is None
 
 
+def test_a_finding_outside_the_detectors_own_domain_is_no_evidence() -> None:
+    from likeness.types import TrackScore
+
+    one = np.zeros(1, np.int64), np.zeros(1, np.float32)
+    for inside in (True, False):
+        track = TrackScore(0, 3.0, *one, llr=1.5, in_domain=inside)
+        tag = shipped_calibration().detectors["spectrum"][0]
+        evidence = Evidence("spectrum", "c", "synthesised", "scored", tag, 3.0, 1.5, 0, (track,))
+        calibrated = calibrate_evidence(evidence, shipped_calibration(), {0: True})
+        assert (calibrated.llr is not None) == inside
+        assert (calibrated.tracks[0].llr is not None) == inside
+
+
 def test_calibration_survives_its_file() -> None:
     calibration = shipped_calibration()
     assert Calibration.from_dict(calibration.to_dict()).to_dict() == calibration.to_dict()
