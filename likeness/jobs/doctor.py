@@ -10,8 +10,8 @@ from pathlib import Path
 
 from likeness import registry, weights
 
-# Roughly what each extra downloads and unpacks, measured on Linux x86-64 with Python 3.11.
-EXTRA_MB = {"create": 1100, "web": 15, "cluster": 350, "heif": 15, "dev": 250}
+# Rounded sizes once unpacked, Linux x86-64, Python 3.11: create and dev measured (CPU build of torch), the others estimated.
+EXTRA_MB = {"create": 1000, "web": 15, "cluster": 350, "heif": 15, "dev": 200}
 EXTRA_USE = {
     "create": "training",
     "web": "nothing yet: reserved for the local web app",
