@@ -53,6 +53,20 @@ def main() -> None:
     write_rows(arguments.out, rows)
     for kind in ("real", "pseudo-fake"):
         report(kind, [r for r in rows if r["shown"] == kind])
+    separation(rows)
+
+
+def separation(rows: list[dict]) -> None:
+    """Below the threshold of the decision table: how far the two lie apart."""
+    llrs = {
+        k: [r["llr"] for r in rows if r["shown"] == k and r["llr"] is not None]
+        for k in ("real", "pseudo-fake")
+    }
+    highest = max(llrs["real"], default=float("nan"))
+    above = sum(value > highest for value in llrs["pseudo-fake"])
+    print(
+        f"\nhighest llr of a real clip {highest:+.2f}; pseudo-fakes above it: {above} of {len(llrs['pseudo-fake'])}"
+    )
 
 
 def row(item: Item, shown: str, verdict: Verdict) -> dict:
