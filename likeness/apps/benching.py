@@ -33,16 +33,16 @@ class BenchRequest:
     ladder: bool
     weights: tuple[Path, ...]
     limit: int | None
+    role_file: Path
 
 
 def run_bench(request: BenchRequest) -> None:
     """Measure, print, write."""
-    role_file = Path("recipes/utkface_roles.csv")
     options = BenchOptions(
         detectors=_labelled(request),
         ladder=request.ladder,
         limit=request.limit,
-        role_file=role_file if role_file.is_file() else None,
+        role_file=request.role_file if request.role_file.is_file() else None,
     )
     with shown_progress() as progress:
         rows = bench(request.data, options, progress)

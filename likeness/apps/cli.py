@@ -85,11 +85,17 @@ def bench(
     limit: Annotated[
         int | None, typer.Option(min=2, help="At most this many items of a source.")
     ] = None,
+    role_file: Annotated[
+        Path,
+        typer.Option(help="CSV that corrects roles of unlabelled people; used if it is there."),
+    ] = Path("recipes/utkface_roles.csv"),
 ) -> None:
     """Measure detectors on data they never saw, with the leakage audit on top."""
     from likeness.apps.benching import BenchRequest, run_bench
 
-    run_bench(BenchRequest(tuple(detector), data, out, ladder, tuple(weights or ()), limit))
+    run_bench(
+        BenchRequest(tuple(detector), data, out, ladder, tuple(weights or ()), limit, role_file)
+    )
 
 
 @app.command()
