@@ -100,7 +100,8 @@ def _labelled(request: BenchRequest) -> dict[str, tuple[str, dict[str, Any]]]:
 def _show(name: str, rows: Sequence[BenchRow]) -> None:
     first = rows[0]
     audit = "not measured" if first.audit_auc is None else f"{first.audit_auc:.3f}"
-    title = f"{name}  (leakage audit {audit})"
+    files = "" if first.file_audit_auc is None else f"; raw files {first.file_audit_auc:.3f}"
+    title = f"{name}  (leakage audit of the crops {audit}{files})"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in ("step", "detector", "AUC", "95 %", "Cllr", "min", "ECE", "cov10", "n"):
         table.add_column(column, no_wrap=column != "detector", overflow="fold")

@@ -14,6 +14,7 @@ from likeness.data.audit import leakage_audit
 from likeness.data.degradations import LADDER
 from likeness.data.known_faces import KnownFace, known_faces
 from likeness.data.manifest import Item, read_items
+from likeness.data.nuisance import file_features
 from likeness.errors import DataError
 from likeness.jobs.judge import detector_llrs, shipped_calibration
 from likeness.jobs.measuring import CLEAN, Scored, Wanted, measure, measuring_pool
@@ -22,6 +23,7 @@ from likeness.scoring.summary import MetricsReport, report_metrics
 from likeness.types import Progress
 
 RESAMPLES, RESAMPLES_LADDER = 1000, 200
+MIN_FILES = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class BenchRow:
         llr_metrics: of the calibrated llrs; None where uncalibrated.
         audit_auc: what size, colour and sharpness alone reach on the same crops; None if not measured.
         audit_passes: whether that stays at or below 0.6; a figure without it carries a warning.
+        file_audit_auc: what size, JPEG tables, metadata and names of the raw files alone reach; it informs only, because
+            detectors see crops. None where the fakes are made of the reals in memory.
     """
 
     detector: str
@@ -68,6 +72,7 @@ class BenchRow:
     llr_metrics: MetricsReport | None
     audit_auc: float | None = None
     audit_passes: bool | None = None
+    file_audit_auc: float | None = None
 
     def flat(self) -> dict[str, Any]:
         """One row of a CSV."""
@@ -78,6 +83,7 @@ class BenchRow:
             "coverage": round(self.coverage, 4),
             "audit_auc": self.audit_auc,
             "audit_passes": self.audit_passes,
+            "file_audit_auc": self.file_audit_auc,
         }
         for prefix, report in (("", self.score_metrics), ("llr_", self.llr_metrics)):
             for key, value in (report.to_row() if report else {}).items():
@@ -110,7 +116,8 @@ def bench(data: Path, options: BenchOptions, progress: Progress | None = None) -
     with measuring_pool(data, steps, options.detectors) as pool:
         for test_set in sets:
             scored = list(_run_set(pool, data, test_set, options, progress))
-            rows += _rows(test_set, scored, steps, options)
+            audits = (*_audit(scored), _file_audit(data, test_set))
+            rows += _rows(test_set, scored, options, audits)
     return rows
 
 
@@ -139,10 +146,12 @@ def _found(
 
 
 def _rows(
-    test_set: TestSet, scored: Sequence[Scored], steps: Sequence[str], options: BenchOptions
+    test_set: TestSet,
+    scored: Sequence[Scored],
+    options: BenchOptions,
+    audits: tuple[float | None, bool | None, float | None],
 ) -> Iterator[BenchRow]:
-    audit = _audit(scored)
-    for step in steps:
+    for step in dict.fromkeys(s.step for s in scored):
         here = [s for s in scored if s.step == step]
         for label, (name, _) in options.detectors.items():
             kept = [s for s in here if s.scores[label] is not None]
@@ -157,7 +166,7 @@ def _rows(
                 if measured
                 else None,
                 _llr_metrics(name, label, kept) if measured else None,
-                *audit,
+                *audits,
             )
 
 
@@ -189,3 +198,15 @@ def _audit(scored: Sequence[Scored]) -> tuple[float | None, bool | None]:
         np.array([s.group for s in clean]),
     )
     return round(result.auc, 4), bool(result.passes)
+
+
+def _file_audit(data: Path, test_set: TestSet) -> float | None:
+    items = [*test_set.reals, *test_set.fakes]
+    if not test_set.fakes or len(items) < MIN_FILES:
+        return None
+    result = leakage_audit(
+        np.stack([file_features(item.file(data)) for item in items]),
+        np.array([item.label for item in items]),
+        np.array([item.group for item in items]),
+    )
+    return round(result.auc, 4)
