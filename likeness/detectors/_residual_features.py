@@ -104,15 +104,14 @@ def of_crop(
     residuals, squares = _residual_maps(y, cb, cr)
     tones = np.stack([_reduce(channel) for channel in (y, cb, cr)])
     distance = _signed_distance(mask)
-    ring_weights = _ring_weights(distance)
+    averages = _averages(distance, (residuals, squares, tones, _slopes(distance, tones)))
     logs = np.log(_grid(residuals) + _EPSILON)  # (M, 8, 8)
     means = logs.mean(axis=(1, 2))
     relative = logs - means[:, None, None]
     ratios = relative[[0, 1, 4, 7]] - relative[-1]
     tone_grid = _grid(tones)
     tone_relative = (tone_grid - tone_grid.mean(axis=(1, 2), keepdims=True)) / 32.0
-    rings = _ring_terms(distance, ring_weights, (residuals, squares, tones), means)
-    seams = _seam_terms(distance, ring_weights, tones)
+    rings, seams = _ring_terms(averages, means)
     values = np.concatenate(
         [
             relative.ravel(),
@@ -234,54 +233,52 @@ def _signed_distance(mask: Map) -> Map:
     return np.asarray(np.clip((outside - inside) / radius, -4.0, 4.0), np.float32)
 
 
-def _ring_weights(distance: Map) -> npt.NDArray[np.float64]:
-    """(80*80, R) weights that average over each ring around the contour."""
+def _averages(distance: Map, maps: tuple[npt.NDArray[np.float32], ...]) -> npt.NDArray[np.float64]:
+    """(M, R + 2) mean of every map over each ring around the contour, then inside it and outside it."""
     ring = np.searchsorted(_RINGS, distance.ravel())
-    onehot = (ring[:, None] == np.arange(_RING_COUNT)).astype(np.float64)
-    return np.asarray(onehot / np.maximum(onehot.sum(axis=0), 1.0))
+    count = np.bincount(ring, minlength=_RING_COUNT)
+    # bincount sums in double precision and needs no (6400, R) matrix of weights
+    sums = np.stack([np.bincount(ring, m.ravel(), _RING_COUNT) for group in maps for m in group])
+    inner = _RINGS.searchsorted(np.float32(0.0)) + 1  # no pixel lies on the contour itself
+    sides = np.stack([sums[:, :inner].sum(axis=1), sums[:, inner:].sum(axis=1)], axis=1)
+    counts = np.concatenate([count, [count[:inner].sum(), count[inner:].sum()]])
+    return np.asarray(np.concatenate([sums, sides], axis=1) / np.maximum(counts, 1))
 
 
 def _ring_terms(
-    distance: Map,
-    ring_weights: npt.NDArray[np.float64],
-    maps: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]],
-    means: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float32]:
-    """Ring profiles, inner-outer contrasts and tail weights inside and outside."""
-    residuals, squares, tones = (m.reshape(len(m), -1) for m in maps)
-    energy = np.log(residuals @ ring_weights + _EPSILON) - means[:, None]
-    tone = tones @ ring_weights
+    averages: npt.NDArray[np.float64], means: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Ring profiles, inner-outer contrasts and tails; and per ring how much steeper the contour is across than along."""
+    m, t = len(RESIDUALS), len(_TONES)
+    residuals, squares, tones, across, along = np.split(averages, np.cumsum([m, m, t, t]))
+    energy = np.log(residuals[:, :_RING_COUNT] + _EPSILON) - means[:, None]
+    tone = tones[:, :_RING_COUNT]
     tone = (tone - tone.mean(axis=1, keepdims=True)) / 32.0
-    inside = distance.ravel() < 0
-    side = np.stack([inside, ~inside], axis=1).astype(np.float64)
-    side /= np.maximum(side.sum(axis=0), 1.0)
-    average = residuals @ side  # (M, 2)
-    tails = np.log(squares @ side + _EPSILON) - 2.0 * np.log(average + _EPSILON)
-    contrast = np.log(average[:, 0] + _EPSILON) - np.log(average[:, 1] + _EPSILON)
-    tone_side = tones @ side
-    tone_contrast = (tone_side[:, 0] - tone_side[:, 1]) / 32.0
-    return np.concatenate(
+    side = np.log(residuals[:, _RING_COUNT:] + _EPSILON)  # inside, outside
+    tails = np.log(squares[:, _RING_COUNT:] + _EPSILON) - 2.0 * side
+    contrast = side[:, 0] - side[:, 1]
+    tone_contrast = (tones[:, _RING_COUNT] - tones[:, _RING_COUNT + 1]) / 32.0
+    rings = np.concatenate(
         [energy.ravel(), tone.ravel(), contrast, tone_contrast, tails[:, 0], tails[:, 1]]
     )
+    seams = np.log(across[:, :_RING_COUNT] + 0.5) - np.log(along[:, :_RING_COUNT] + 0.5)
+    return rings, seams.ravel()
 
 
-def _seam_terms(
-    distance: Map, ring_weights: npt.NDArray[np.float64], tones: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Per ring: log ratio of the gradient across the contour to the gradient along it, per channel."""
+def _slopes(distance: Map, tones: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(6, 80, 80) |gradient| of each tone across the contour, then along it."""
     import cv2
 
     smooth = cv2.GaussianBlur(distance, (9, 9), 1.5)
     nx, ny = cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
     norm = cv2.add(cv2.magnitude(nx, ny), 1e-6)
     nx, ny = nx / norm, ny / norm
-    slopes = np.empty((2, 3, _HALF * _HALF))
+    slopes = np.empty((2 * len(tones), _HALF, _HALF), np.float32)
     for k, tone in enumerate(tones):
         gx, gy = cv2.Sobel(tone, cv2.CV_32F, 1, 0), cv2.Sobel(tone, cv2.CV_32F, 0, 1)
-        slopes[0, k] = np.abs(gx * nx + gy * ny).ravel()
-        slopes[1, k] = np.abs(gy * nx - gx * ny).ravel()
-    logs = np.log(slopes @ ring_weights + 0.5)
-    return np.asarray((logs[0] - logs[1]).ravel(), np.float32)
+        np.abs(gx * nx + gy * ny, out=slopes[k])
+        np.abs(gy * nx - gx * ny, out=slopes[len(tones) + k])
+    return slopes
 
 
 @cache
@@ -302,7 +299,8 @@ def _spectrum(patch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     import scipy.fft
 
     window, index, count = _spectrum_plan()
-    power = np.abs(scipy.fft.rfft2((patch - patch.mean()) * window)) ** 2
+    spectrum = scipy.fft.rfft2((patch - patch.mean()) * window)
+    power = spectrum.real**2 + spectrum.imag**2
     energy = np.bincount(index, power.ravel(), _SPECTRUM_BINS + 1)[:_SPECTRUM_BINS] / count
     logs = np.log(energy + 1.0)
     return np.asarray(logs - logs.mean(), np.float32)
