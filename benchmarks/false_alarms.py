@@ -2,8 +2,9 @@
 
     python benchmarks/false_alarms.py --data FOLDER
 
-Every clip of video/real/ goes through the whole of `detect`. Its pseudo-fake is made of the same frames (the frozen test
-draw, the same for every frame), compressed with H.264 at CRF 23 like any published clip, and examined in memory.
+Every clip of video/real/ goes through the whole of `detect`. Its pseudo-fake is made of eight of its frames (the frozen test
+draw, the same for every frame), encoded once more with H.264 at CRF 23, and examined in memory. The two are therefore not
+matched in frames or compression: read the false alarms and the detection rate as two figures, not as one separation.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ class _Converter:
             return self.add("Relu", name)
         if code == tflite.ActivationFunctionType.RELU6:
             return self.add("Clip", name, self.const(np.float32(0)), self.const(np.float32(6)))
-        raise NotImplementedError(f"activation {code}")
+        raise ValueError(f"{name}: expected no activation, RELU or RELU6, got tflite code {code}")
 
     def window(self, op, options, source, kernel):
         """Strides and explicit pads of a sliding window; a PAD right before it is taken in."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from likeness import registry, weights
 
-# Rounded sizes once unpacked, Linux x86-64, Python 3.11: create and dev measured (CPU build of torch), the others estimated.
+# Rounded estimates of what each extra unpacks to (Linux x86-64, Python 3.11, CPU build of torch); only the sum of core,
+# create and dev was measured: 1,862 MB.
 EXTRA_MB = {"create": 1000, "web": 15, "cluster": 350, "heif": 15, "dev": 200}
 EXTRA_USE = {
     "create": "training",
