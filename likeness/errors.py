@@ -8,8 +8,11 @@
     │   ├── MediaError                      unreadable, unsupported or empty media
     │   │   └── LimitError                  media larger than the stated limits
     │   ├── WeightsError                    missing, foreign or damaged weights
-    │   └── DataError                       a manifest, split or crop pack that breaks its promise
+    │   ├── DataError                       a manifest, split or crop pack that breaks its promise
+    │   └── KeyStoreError                   missing, foreign, unreadable or badly kept keys and certificates
     ├── OutputError                exit 4   the result cannot be written
+    │   └── MarkError                       generated media would leave without its marks; nothing was left behind
+    ├── ConsentError               exit 6   nobody is generated without a consent record that covers it
     ├── MissingExtraError          exit 5   an optional part is not installed
     ├── ShapeError                 exit 1   a noun was built with the wrong array (a bug in a part)
     └── ContractError              exit 1   a part breaks the contract of its kind
@@ -62,10 +65,24 @@ class DataError(InputError):
     """A manifest, split or crop pack that breaks its promise."""
 
 
+class KeyStoreError(InputError):
+    """Missing, foreign, unreadable or badly kept keys and certificates."""
+
+
 class OutputError(LikenessError):
     """The result cannot be written."""
 
     exit_code = 4
+
+
+class MarkError(OutputError):
+    """Generated media would leave without its marks; nothing was left behind."""
+
+
+class ConsentError(LikenessError):
+    """No consent record covers what was asked for; the message names the field that is missing or wrong."""
+
+    exit_code = 6
 
 
 class MissingExtraError(LikenessError):

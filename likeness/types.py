@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, Protocol, runtime_checkable
+from datetime import date
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,9 @@ QUESTIONS: tuple[Question, ...] = ("blended", "synthesised", "reenacted")
 Basis = Literal[
     "own_likeness", "written_consent", "dataset_terms", "public_domain", "synthetic_person"
 ]
+Purpose = Literal["research", "education", "journalism", "art", "production"]
+ClaimSource = Literal["credentials", "watermark", "metadata"]
+ClaimContent = Literal["generated", "edited", "captured", "unstated"]
 LANDMARK_COUNT = 478
 
 
@@ -126,6 +130,18 @@ class AudioSource(Protocol):
 FactValue = str | int | float | bool | None
 
 
+@runtime_checkable
+class RawFile(Protocol):
+    """The bytes of the file that a clip was opened from."""
+
+    size_bytes: int
+    media_type: str
+
+    def open(self) -> BinaryIO:
+        """A new read-only seekable file over the very bytes whose hash is `Clip.sha256`; the caller closes it."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Clip(_Value):
     """One opened item: a picture is a clip of one frame, a recording is a clip of none.
@@ -140,6 +156,8 @@ class Clip(_Value):
         audio: sound, or None.
         sha256: hex hash of the file's bytes; empty for clips that were made in memory.
         facts: container facts for the report (codec, bitrate, JPEG quality, ...), in display order.
+        raw: the file's bytes, for what is written beside the pixels (credentials, metadata); None for clips that were
+            made in memory.
     """
 
     name: str
@@ -151,6 +169,7 @@ class Clip(_Value):
     audio: AudioSource | None = field(default=None, compare=False)
     sha256: str = ""
     facts: Mapping[str, FactValue] = field(default_factory=dict)
+    raw: RawFile | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_array("Clip.timestamps_s", self.timestamps_s, (None,), np.float64)
@@ -237,11 +256,13 @@ class FaceCrop(_Value):
         image: (S, S, 3) uint8 RGB.
         mask: (S, S) float32 in [0, 1]; 1 where the face is.
         matrix: (2, 3) float64 affine that takes frame pixels to crop pixels; its inverse pastes back.
+        landmarks_px: (478, 2) float32 in crop pixels, MediaPipe mesh order; None where they are not known.
     """
 
     image: ImageArray
     mask: FloatArray
     matrix: DoubleArray
+    landmarks_px: FloatArray | None = None
 
     def __post_init__(self) -> None:
         check_array("FaceCrop.image", self.image, (None, None, 3), np.uint8)
@@ -249,6 +270,8 @@ class FaceCrop(_Value):
         check_array("FaceCrop.image", self.image, (size, size, 3), np.uint8)
         check_array("FaceCrop.mask", self.mask, (size, size), np.float32)
         check_array("FaceCrop.matrix", self.matrix, (2, 3), np.float64)
+        if self.landmarks_px is not None:
+            check_array("FaceCrop.landmarks_px", self.landmarks_px, (LANDMARK_COUNT, 2), np.float32)
         if self.mask.size and not (self.mask.min() >= 0.0 and self.mask.max() <= 1.0):
             raise ShapeError(
                 "FaceCrop.mask", "values in [0, 1]", f"[{self.mask.min()}, {self.mask.max()}]"
@@ -314,6 +337,30 @@ class Span:
     track_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a file says of its own making: a signed manifest, a watermark or a line of metadata.
+
+    Attributes:
+        source: where it stands.
+        says: that the media were generated, edited, or captured by a camera; unstated where it speaks of none of them.
+        decides: True only for content credentials whose hash verifies and whose signer is trusted. Everything else can
+            be forged or copied: it is shown and never decides.
+        text: one plain sentence for the reader.
+        details: what was read, in display order.
+    """
+
+    source: ClaimSource
+    says: ClaimContent
+    decides: bool
+    text: str
+    details: Mapping[str, FactValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.decides and self.source != "credentials":
+            raise ShapeError("Claim.decides", "False for a watermark or metadata", "True")
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence(_Value):
     """One detector's finding about one clip.
@@ -331,6 +378,7 @@ class Evidence(_Value):
         spans: stretches of time in which the cue shows.
         heatmaps: where it shows.
         note: one plain sentence.
+        claims: what the file says of its own making, see `Claim`; only the detector `marks` makes them.
     """
 
     detector: str
@@ -345,6 +393,7 @@ class Evidence(_Value):
     spans: tuple[Span, ...] = ()
     heatmaps: tuple[Heatmap, ...] = ()
     note: str = ""
+    claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.status == "scored") != (self.score is not None):
@@ -393,22 +442,40 @@ class Verdict(_Value):
 
 
 @dataclass(frozen=True)
+class Reference:
+    """A picture of the person of a consent record: its file name beside the record, and its hash."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Consent:
-    """That a person agreed to, or terms allow, the generation of their likeness.
+    """That a person agreed to, or terms allow, the generation of their likeness: record-keeping, no proof of identity.
 
     Attributes:
-        subject: who, in words the record keeper understands.
+        subject: who, in words that the record's keeper understands; never written into an output.
         basis: why it is allowed.
-        purpose: what for.
-        expires: ISO date after which it is void.
-        document_sha256: hash of the signed letter or of the terms.
+        purpose: what for; a job with another purpose is refused.
+        expires: last day on which it holds.
+        document_sha256: hash of the signed letter or of the terms; of the picture itself for a synthetic person.
+        adult: attests that the person is of age; False is refused.
+        no_sexual_use: attests that sexual use is excluded; False is refused.
+        references: pictures of the person; faces that are generated over must match one.
+        subject_key: the person's Ed25519 public key, base64; empty where the record is not signed by them.
+        signature: Ed25519 signature, base64: over a synthetic person's record by the toolkit's own key.
     """
 
     subject: str
     basis: Basis
-    purpose: str
-    expires: str
+    purpose: Purpose
+    expires: date
     document_sha256: str
+    adult: bool
+    no_sexual_use: bool
+    references: tuple[Reference, ...] = ()
+    subject_key: str = ""
+    signature: str = ""
 
 
 @dataclass(frozen=True, eq=False)
