@@ -91,12 +91,3 @@ def test_doctor_finds_nothing_broken() -> None:
     done = run("doctor")
     assert done.returncode == 0, done.stdout
     assert "broken" not in done.stdout
-
-
-def test_demo_writes_a_report_and_shows_both_verdicts(tmp_path: Path) -> None:
-    done = run("demo", "--out", tmp_path / "demo")
-    assert done.returncode == 0, done.stderr
-    assert "untouched" in done.stdout and "pseudo-fake" in done.stdout
-    page = (tmp_path / "demo" / "report.html").read_text()
-    assert "PSEUDO-FAKE" in page
-    assert len(json.loads((tmp_path / "demo" / "result.json").read_text())["results"]) == 4
