@@ -1,7 +1,8 @@
 """The contract of parts as an executable suite; shipped, so that third parties can run it over their own.
 
-from likeness.testing import check_detector
+from likeness.testing import check_detector, check_generator
 check_detector("my_detector")
+check_generator("my_generator")
 """
 
 from __future__ import annotations
@@ -10,18 +11,33 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from likeness import media, registry
+from likeness import faces, media, registry
 from likeness.data import PseudoFakeConfig, make_pseudo_fake
 from likeness.data.known_faces import renumbered, take_rows
-from likeness.errors import ContractError
+from likeness.errors import ContractError, LikenessError
+from likeness.faces.geometry import transform
 from likeness.jobs.demo import moved, portrait_path
 from likeness.jobs.detect import find_tracks
 from likeness.report import evidence_from_dict, evidence_to_dict
-from likeness.types import QUESTIONS, Clip, Detector, Evidence, FaceTrack, ImageArray
+from likeness.scoring.claims import MARKS
+from likeness.types import (
+    QUESTIONS,
+    Clip,
+    Detector,
+    Evidence,
+    FaceCrop,
+    FaceTrack,
+    GenerateRequest,
+    Generator,
+    ImageArray,
+    same_value,
+)
 
 HEAVY = ("torch", "cv2", "onnxruntime", "av", "sklearn", "scipy", "h5py", "PIL", "jinja2")
 STRENGTHS = (0.0, 1.0)
@@ -42,6 +58,7 @@ def check_detector(name: str, options: Mapping[str, Any] | None = None) -> None:
     clip, tracks = portrait_clip(frames=3)
     check_deterministic(name, detector, clip, tracks)
     check_serialises(name, detector.analyse(clip, tracks))
+    check_claims(name, detector.analyse(clip, tracks))
     check_order(name, detector)
     check_strength(name, detector)
 
@@ -61,9 +78,106 @@ def portrait() -> ImageArray:
     return next(iter(media.open_clip(portrait_path()).frames)).image
 
 
-def check_metadata(name: str) -> None:
+def check_generator(name: str, options: Mapping[str, Any] | None = None) -> None:
+    """Run the whole contract over one generator; raises `ContractError` at the first breach.
+
+    Args:
+        name: as `likeness generators` lists it.
+        options: configuration to build it with (a trained model, for those that need one).
+    """
+    check_metadata(name, "generators")
+    check_listing_is_light("generators")
+    check_refuses(name, registry.build("generators", name, options))
+    request = portrait_request(name)
+    check_generates(name, registry.build("generators", name, options), request)
+    check_repeats(name, registry.build("generators", name, options), request)
+
+
+def portrait_request(name: str, seed: int = 7) -> GenerateRequest:
+    """What a generator says that it needs (`INFO["needs"]`), of the NASA portrait; the target is the mirrored one."""
+    needs = registry.part("generators", name).info["needs"]
+    crops = {}
+    for role, image in (("source", portrait()), ("target", mirrored(portrait()))):
+        _, (track,) = portrait_clip(image=image)
+        crop = faces.align(image, track.landmarks_px[0], 192)
+        points = transform(track.landmarks_px[0].astype(np.float64), crop.matrix)
+        crops[role] = replace(crop, landmarks_px=points.astype(np.float32))
+    wanted = {role: crop for role, crop in crops.items() if role in needs}
+    return GenerateRequest(**wanted, seed=seed)
+
+
+def mirrored(image: ImageArray) -> ImageArray:
+    """(H, W, 3) the picture left to right."""
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def check_refuses(name: str, generator: Generator) -> None:
+    """A request without what it needs is refused with an error of the project's own, never answered or crashed on."""
+    whole = portrait_request(name)
+    for role in ("source", "target"):
+        if getattr(whole, role) is None:
+            continue
+        try:
+            generator.generate(replace(whole, **{role: None}))  # type: ignore[arg-type]
+        except LikenessError as error:
+            _expect(role in str(error), name, f"the refusal names what is missing, got {error}")
+        except Exception as error:
+            raise ContractError(
+                f"{name} breaks the contract: a request without {role} is refused with a LikenessError, got "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        else:
+            raise ContractError(f"{name} breaks the contract: a request without {role} is refused")
+
+
+def check_generates(name: str, generator: Generator, request: GenerateRequest) -> None:
+    """The crop belongs to the target (same size, matrix and landmarks) and what went in is unaltered."""
+    before = deepcopy(request)
+    crop = generator.generate(request)
+    _expect(isinstance(crop, FaceCrop), name, f"it makes a FaceCrop, got {type(crop).__name__}")
+    _expect(request == before, name, "source and target are left as they were")
+    target = request.target
+    if target is None:
+        return
+    _expect(crop.image.shape == target.image.shape, name, "the crop has the target's size")
+    _expect(np.array_equal(crop.matrix, target.matrix), name, "the crop has the target's matrix")
+    _expect(crop.matrix.dtype == np.float64, name, "the matrix stays float64")
+    same = crop.landmarks_px is None or same_value(crop.landmarks_px, target.landmarks_px)
+    _expect(same, name, "the landmarks, where there are any, are the target's")
+    _expect(bool((crop.mask > 0.5).any()), name, "the mask covers something of the portrait's face")
+    for role in ("source", "target"):
+        given = getattr(request, role)
+        if given is not None:
+            apart = not np.shares_memory(crop.image, given.image)
+            _expect(apart, name, f"the result has pixels of its own, not the {role}'s")
+
+
+def check_repeats(name: str, generator: Generator, request: GenerateRequest) -> None:
+    """The same request gives the same crop, whatever was asked in between and however many go together."""
+    first = generator.generate(request)
+    if request.target is not None:
+        other = replace(request, target=_darker(request.target), seed=request.seed + 1)
+        generator.generate(other)
+    again = generator.generate(request)
+    _expect(first == again, name, "the same request and seed give the same crop")
+    batch = getattr(generator, "generate_batch", None)
+    if batch is None:
+        return
+    together = batch([request, request, request])
+    _expect(len(together) == 3, name, f"a batch of 3 gives 3 crops, got {len(together)}")
+    gap = max(int(np.abs(crop.image.astype(np.int16) - first.image).max()) for crop in together)
+    _expect(
+        gap <= 1, name, f"a crop is the same at any place of a batch, got {gap} grey levels off"
+    )
+
+
+def _darker(crop: FaceCrop) -> FaceCrop:
+    return replace(crop, image=(crop.image // 2).astype(np.uint8))
+
+
+def check_metadata(name: str, kind: registry.Kind = "detectors") -> None:
     """INFO is complete and in the project's words."""
-    info = registry.part("detectors", name).info
+    info = registry.part(kind, name).info
     _expect(
         info["question"] in QUESTIONS,
         name,
@@ -75,12 +189,12 @@ def check_metadata(name: str) -> None:
         _expect(len(info[key]) > 0, name, f"INFO[{key!r}] names at least one")
 
 
-def check_listing_is_light() -> None:
+def check_listing_is_light(kind: registry.Kind = "detectors") -> None:
     """Listing parts imports none of them and nothing heavy."""
     code = (
-        "import sys; from likeness import registry; registry.parts('detectors'); "
+        f"import sys; from likeness import registry; registry.parts('{kind}'); "
         "print(*[m for m in sys.modules if m.split('.')[0] in "
-        f"{HEAVY!r} or m.startswith('likeness.detectors.')])"
+        f"{HEAVY!r} or m.startswith('likeness.{kind}.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     _expect(done.returncode == 0, "registry", f"parts can be listed: {done.stderr.strip()[-300:]}")
@@ -122,6 +236,15 @@ def check_serialises(name: str, evidence: Evidence) -> None:
         name,
         "evidence comes back equal from JSON",
     )
+
+
+def check_claims(name: str, evidence: Evidence) -> None:
+    """What a file says of itself is read by one detector, which measures nothing: claims and ratios never come together."""
+    if name == MARKS:
+        _expect(evidence.llr is None, name, f"claims have no llr, got {evidence.llr}")
+        _expect(not evidence.tracks, name, "claims are about the file, not about faces")
+    else:
+        _expect(not evidence.claims, name, f"only {MARKS} makes claims, got {evidence.claims}")
 
 
 def check_order(name: str, detector: Detector) -> None:

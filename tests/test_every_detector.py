@@ -72,3 +72,17 @@ def test_the_contract_notices_a_detector_that_ignores_strength() -> None:
 
     with pytest.raises(ContractError, match="rises with manipulation strength"):
         testing.check_strength("residual_statistics", Constant())
+
+
+def test_the_contract_notices_a_detector_of_cues_that_makes_claims() -> None:
+    from likeness.types import Claim, Evidence
+
+    claim = Claim("watermark", "generated", False, "It says so.")
+    evidence = Evidence("spectrum", "c", "synthesised", "scored", score=1.0, claims=(claim,))
+    with pytest.raises(ContractError, match="only marks makes claims"):
+        testing.check_claims("spectrum", evidence)
+    testing.check_claims("marks", evidence)
+    with pytest.raises(ContractError, match="claims have no llr"):
+        testing.check_claims(
+            "marks", Evidence("marks", "c", "blended", "scored", score=1.0, llr=1.0)
+        )

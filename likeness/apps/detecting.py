@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from likeness.apps.cli import FAIL_ON_EXIT
+from likeness.apps.config_folder import keys_folder
 from likeness.apps.progress import console, shown_progress
 from likeness.errors import LikenessError, MediaError, UsageError
 from likeness.report import (
@@ -79,7 +80,10 @@ def _examine_all(request: DetectRequest, paths: list[str], progress: Progress) -
     from likeness.jobs.reporting import failed_item, report_item
 
     options = DetectOptions(
-        detectors=request.detectors, options=_options(request), frames=request.frames
+        detectors=request.detectors,
+        options=_options(request),
+        frames=request.frames,
+        keys=_trusted_keys(),
     )
     examiner = Examiner(options)  # a wrong option is said before the first file, not once per file
     items = []
@@ -97,6 +101,15 @@ def _examine_all(request: DetectRequest, paths: list[str], progress: Progress) -
         except LikenessError as error:
             items.append(failed_item(name, error))
     return items
+
+
+def _trusted_keys() -> Path | None:
+    """The user's key store if there is one; looking at a file makes none."""
+    try:
+        folder = keys_folder()
+    except UsageError:  # nobody's home: nobody is trusted
+        return None
+    return folder if folder.is_dir() else None
 
 
 def _options(request: DetectRequest) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from likeness import registry
 from likeness.apps.progress import console
+from likeness.scoring.claims import MARKS
 
 
 def show_parts(kind: registry.Kind) -> None:
@@ -18,7 +19,8 @@ def show_parts(kind: registry.Kind) -> None:
     for name, part in registry.parts(kind).items():
         info = part.info
         asked = "" if info.get("default", True) else " · runs only when asked for"
-        console().print(f"[bold]{name}[/bold]  answers: {info['question']}{asked}")
+        answers = "nothing of its own, it reads claims" if name == MARKS else info["question"]
+        console().print(f"[bold]{name}[/bold]  answers: {answers}{asked}")
         console().print(Padding(escape(str(info["summary"])), (0, 0, 0, 2)))
         for key in ("needs", "paper", "licence", "weights_licence"):
             line = f"{key.replace('_', ' ')}: {_words(info[key])}"

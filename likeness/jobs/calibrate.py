@@ -15,7 +15,7 @@ from likeness import registry, weights
 from likeness.data.known_faces import known_faces
 from likeness.data.manifest import Item, read_items
 from likeness.errors import DataError, OutputError
-from likeness.jobs.detect import default_detectors
+from likeness.jobs.detect import measuring_detectors
 from likeness.jobs.judge import DOMAIN_COVARIATES, Calibration
 from likeness.jobs.measuring import CLEAN, Scored, measure, measuring_pool
 from likeness.scoring import (
@@ -75,7 +75,7 @@ def calibrate(
     cache = Path("runs/faces")
     own_faces = known_faces(data, own, cache, progress=progress)
     other_faces = known_faces(data, other, cache, progress=progress)
-    names = default_detectors()
+    names = measuring_detectors()
     with measuring_pool(data, STEPS, {name: (name, {}) for name in names}) as pool:
         own_scored = _all(measure(pool, own_faces), len(own_faces), "training source", progress)
         other_scored = _all(measure(pool, other_faces), len(other_faces), "other sources", progress)

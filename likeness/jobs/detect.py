@@ -10,8 +10,11 @@ from typing import Any, BinaryIO
 from likeness import faces, media, registry
 from likeness.errors import LikenessError
 from likeness.jobs.judge import judge, shipped_calibration
+from likeness.scoring.claims import MARKS
 from likeness.types import Clip, Detector, Evidence, FaceTrack, Progress, Verdict
 
+MARK_FRAMES = 32
+"""More frames make a watermark no surer, and all of a long clip would cost more than the rest of the examination."""
 Source = str | Path | bytes | BinaryIO | Clip
 
 
@@ -24,12 +27,15 @@ class DetectOptions:
         options: configuration per detector, such as {"mesonet": {"weights": "Meso4_DF.h5"}}.
         frames: at most this many frames of a clip are examined, evenly spread.
         limits: what is refused as too large.
+        keys: folder of the key store whose certificates are trusted when content credentials are read; it is never made
+            here. None or a folder without a store: nobody is trusted.
     """
 
     detectors: tuple[str, ...] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     frames: int = 32
     limits: media.Limits = field(default_factory=media.Limits)
+    keys: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,26 @@ def default_detectors() -> tuple[str, ...]:
     )
 
 
+def measuring_detectors() -> tuple[str, ...]:
+    """The default detectors that measure something: those that can be calibrated, fused and compared."""
+    return tuple(name for name in default_detectors() if name != MARKS)
+
+
 def build_detectors(options: DetectOptions) -> dict[str, Detector]:
     """Build the detectors by name; an error in what was asked for is raised before any file is opened."""
     names = options.detectors or tuple(dict.fromkeys((*default_detectors(), *options.options)))
     for name in options.options:
         registry.part("detectors", name)
-    return {name: registry.build("detectors", name, options.options.get(name)) for name in names}
+    return {name: registry.build("detectors", name, _options_of(name, options)) for name in names}
+
+
+def _options_of(name: str, options: DetectOptions) -> dict[str, Any]:
+    """What was asked for; the reader of marks learns whom to trust and looks at no more frames than the others."""
+    asked = dict(options.options.get(name, {}))
+    if name != MARKS:
+        return asked
+    keys = "" if options.keys is None else str(options.keys)
+    return {"keys": keys, "frames": min(options.frames, MARK_FRAMES), **asked}
 
 
 def find_tracks(

@@ -25,6 +25,7 @@ from likeness.scoring import (
     face_facts,
     unusable,
 )
+from likeness.scoring.claims import MARKS, claims_of
 from likeness.types import Clip, DoubleArray, Evidence, FaceTrack, TrackScore, Verdict
 
 FORMAT = "likeness-calibration/1"
@@ -36,9 +37,18 @@ LIMITS = (
     "A verdict is about the faces that were examined, not about who is shown, when, or why.",
     "A likelihood ratio holds for media like those it was calibrated on; other cameras, codecs and generators can behave "
     "differently.",
-    "Marks, credentials and sound are not examined yet.",
+    "Voices and other sound are not examined yet.",
     '"No manipulation found" does not mean that a file is real.',
 )
+MARKS_LIMIT = (
+    "Marks and content credentials can be stripped, so that none found says nothing, and forged or copied, so that one found "
+    "decides only if it verifies and its signer is trusted."
+)
+WATERMARK_LIMIT = (
+    "This toolkit's watermark changes what the detectors measure, mostly towards no manipulation: on a file that carries it "
+    "their ratios are lower than on the same file without."
+)
+NO_MARKS_LIMIT = "Marks and content credentials were not read."
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,7 @@ def judge(
         question_llrs={str(q): v for q, v in fused.question_llrs.items()} if fused else {},
         evidence=tuple(calibrated),
         tracks=tuple(tracks),
-        limits=LIMITS,
+        limits=limits(calibrated),
         population=calibration.population,
         facts=dict(clip.facts),  # a copy: decoding goes on counting damaged frames
         versions={
@@ -162,6 +172,14 @@ def judge(
             **{e.detector: e.weights for e in calibrated if e.weights},
         },
     )
+
+
+def limits(evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """What a verdict on this evidence cannot carry."""
+    read = any(e.detector == MARKS and e.status != "failed" for e in evidence)
+    carried = any(c.source == "watermark" for c in claims_of(evidence))
+    marks = (MARKS_LIMIT if read else NO_MARKS_LIMIT, *((WATERMARK_LIMIT,) if carried else ()))
+    return (*LIMITS[:2], *marks, *LIMITS[2:])
 
 
 def calibrate_evidence(

@@ -21,7 +21,9 @@ from likeness.report import wording
 from likeness.report.faces_view import face_views
 from likeness.report.figures import heat_png, scale_bar
 from likeness.report.items import ReportItem
+from likeness.report.marks_view import marks_view, vouched
 from likeness.report.schema import SCHEMA_NAME, iso_time
+from likeness.scoring.claims import measurements
 from likeness.types import Evidence, Verdict
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -81,6 +83,8 @@ def _item(number: int, item: ReportItem) -> dict[str, Any]:
     if item.verdict is None:
         return base
     verdict = item.verdict
+    marks = marks_view(verdict)
+    measured = measurements(verdict.evidence)
     return base | {
         "verdict": verdict,
         "word": wording.LABEL_WORDS[verdict.label],
@@ -88,15 +92,21 @@ def _item(number: int, item: ReportItem) -> dict[str, Any]:
         "tone": {"manipulation_likely": "likely", "inconclusive": "open"}.get(
             verdict.label, "none"
         ),
-        "means": wording.MEANS[verdict.label],
-        "means_not": wording.MEANS_NOT[verdict.label],
+        "means": wording.MEANS_VOUCHED if vouched(verdict) else wording.MEANS[verdict.label],
+        "means_not": (
+            wording.MEANS_NOT_VOUCHED if vouched(verdict) else wording.MEANS_NOT[verdict.label]
+        ),
+        "vouched": vouched(verdict),
+        "marks": marks,
+        "marks_part": marks
+        and _finding(marks.finding, item.part_info.get(marks.finding.detector, {})),
         "ratio_sentence": None if verdict.llr is None else wording.ratio_sentence(verdict.llr),
         "bar": scale_bar(verdict.llr, item.scale),
         "scale": item.scale,
         "questions": _questions(verdict),
         "faces": face_views(item),
-        "evidence": [_finding(e, item.part_info.get(e.detector, {})) for e in verdict.evidence],
-        "ran": sum(e.status == "scored" for e in verdict.evidence),
+        "evidence": [_finding(e, item.part_info.get(e.detector, {})) for e in measured],
+        "ran": sum(e.status == "scored" for e in measured),
     }
 
 

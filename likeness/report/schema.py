@@ -1,7 +1,8 @@
 """Verdicts as plain dictionaries and back: the versioned JSON of the project, `likeness-report-1.schema.json`.
 
-Any change of shape is a new version number. Reading back gives equal nouns, with one exception that is made on purpose:
-the 478 landmarks per frame are a biometric template, so they leave the program only when asked for.
+From the first release on, any change of shape is a new version number. `claims` joined before it and is therefore optional:
+reports without it are still read. Reading back gives equal nouns, with one exception that is made on purpose: the 478
+landmarks per frame are a biometric template, so they leave the program only when asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from likeness.report.encoding import (
 )
 from likeness.report.items import Failure, ReportItem
 from likeness.report.tracks import track_from_dict, track_to_dict
-from likeness.types import Evidence, Heatmap, Span, TrackScore, Verdict
+from likeness.types import Claim, Evidence, Heatmap, Span, TrackScore, Verdict
 
 SCHEMA_NAME: Final = "likeness-report/1"
 Json = dict[str, Any]
@@ -149,6 +150,7 @@ def evidence_to_dict(evidence: Evidence) -> Json:
         "tracks": [_track_score_to_dict(t) for t in evidence.tracks],
         "spans": [_span_to_dict(s) for s in evidence.spans],
         "heatmaps": [_heatmap_to_dict(h) for h in evidence.heatmaps],
+        "claims": [_claim_to_dict(c) for c in evidence.claims],
     }
 
 
@@ -171,6 +173,7 @@ def evidence_from_dict(value: Mapping[str, Any]) -> Evidence:
                 Span(**{k: number_from_json(v) for k, v in s.items()}) for s in value["spans"]
             ),
             heatmaps=tuple(_heatmap_from_dict(h) for h in value["heatmaps"]),
+            claims=tuple(_claim_from_dict(c) for c in value.get("claims", ())),
         )
 
     return _read("evidence", build)
@@ -229,6 +232,22 @@ def _track_score_from_dict(value: Mapping[str, Any]) -> TrackScore:
 def _span_to_dict(span: Span) -> Json:
     names = ("start_s", "end_s", "score", "track_id")
     return {name: number_to_json(getattr(span, name)) for name in names}
+
+
+def _claim_to_dict(claim: Claim) -> Json:
+    return {
+        "source": claim.source,
+        "says": claim.says,
+        "decides": claim.decides,
+        "text": claim.text,
+        "details": {k: number_to_json(v) for k, v in claim.details.items()},
+    }
+
+
+def _claim_from_dict(value: Mapping[str, Any]) -> Claim:
+    plain = {k: value[k] for k in ("source", "says", "decides", "text")}
+    details = {k: number_from_json(v) for k, v in value["details"].items()}
+    return Claim(**plain, details=details)
 
 
 def _heatmap_to_dict(heatmap: Heatmap) -> Json:

@@ -15,6 +15,8 @@ from rich.text import Text
 
 from likeness.report import wording
 from likeness.report.items import ReportItem
+from likeness.report.marks_view import MarksView, marks_view, vouched
+from likeness.scoring.claims import measurements
 from likeness.types import Evidence, Label, Verdict
 
 # Blue and yellow part for every kind of colour vision; red and green would not.
@@ -50,12 +52,17 @@ def verdict_panel(item: ReportItem) -> RenderableType:
     verdict = item.verdict
     parts: list[RenderableType] = [_label(verdict.label), _strength(verdict), Text("")]
     parts.extend(_bullet(reason) for reason in verdict.reasons)
-    if verdict.evidence:
-        parts += [Text(""), _Findings(verdict.evidence)]
+    marks = marks_view(verdict)
+    if marks is not None:
+        parts += [Text(""), *_marks(marks, verdict.reasons)]
+    measured = measurements(verdict.evidence)
+    if measured:
+        parts += [Text(""), _Findings(measured)]
     if verdict.limits:
         parts += [Text(""), Text("Limits", style="bold")]
         parts.extend(_bullet(limit, _QUIET) for limit in verdict.limits)
-    parts += [Text(""), Text(wording.MEANS_NOT[verdict.label], style=_QUIET)]
+    means_not = wording.MEANS_NOT_VOUCHED if vouched(verdict) else wording.MEANS_NOT[verdict.label]
+    parts += [Text(""), Text(means_not, style=_QUIET)]
     return Panel(Group(*parts), title=title, title_align="left", border_style=_QUIET)
 
 
@@ -82,6 +89,26 @@ def _bullet(sentence: str, style: str = "") -> RenderableType:
     grid.add_column(overflow="fold")
     grid.add_row(Text("·"), Text(wording.plain(sentence), style=style))
     return grid
+
+
+def _marks(view: MarksView, reasons: Sequence[str]) -> list[RenderableType]:
+    """One line where nothing was found; otherwise every mark with its standing and facts. What the reasons said is not repeated."""
+    if not view.found:
+        line = Text("Marks  ", style="bold")
+        return [line.append(wording.plain(view.note), style=_QUIET)]
+    parts: list[RenderableType] = [Text("Marks", style="bold")]
+    for source in view.sources:
+        for mark in source.marks:
+            parts.append(_bullet(f"{source.title}: {mark.standing}"))
+            lines = [] if any(mark.text in r for r in reasons) else [Text(wording.plain(mark.text))]
+            facts = " · ".join(f"{key}: {value}" for key, value in mark.facts)
+            lines.append(Text(wording.plain(facts), style=_QUIET))
+            parts.append(Padding(Group(*lines), (0, 0, 0, 2)))
+    if view.warning and view.warning not in reasons:
+        parts.append(_bullet(view.warning))
+    if view.note:
+        parts.append(_bullet(view.note, _QUIET))
+    return parts
 
 
 class _Findings:

@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 from likeness.scoring.wording import verbal_scale as _verbal_scale
-from likeness.types import FactValue, Label
+from likeness.types import ClaimSource, FactValue, Label
 
 LABEL_WORDS: Final[dict[Label, str]] = {
     "manipulation_likely": "Manipulation likely",
@@ -43,6 +43,27 @@ MEANS_NOT: Final[dict[Label, str]] = {
         "compression and small faces leave nothing to find, and a genuine recording can still be "
         "shown in a false context."
     ),
+}
+MEANS_VOUCHED: Final = (
+    "Content credentials that fit this file, of a signer who is trusted here, say that it was generated. "
+    "That is the signer’s word; the measurements below stand apart from it."
+)
+MEANS_NOT_VOUCHED: Final = (
+    "It says nothing about why the file was made or whether it harms anybody: whoever signs openly declares it. "
+    "It is worth as much as the trust in the signer."
+)
+MARK_TITLES: Final[dict[ClaimSource, str]] = {
+    "credentials": "Content credentials",
+    "watermark": "Watermark",
+    "metadata": "Metadata",
+}
+# Absence of a mark is "unknown", never suspicion and never innocence.
+MARK_ABSENT: Final[dict[ClaimSource, str]] = {
+    "credentials": (
+        "None found. Where the file comes from is unknown; most sites remove credentials, and most files never had any."
+    ),
+    "watermark": "None of ours found. Other makers’ watermarks are not looked for, and ours can be removed.",
+    "metadata": "No trace of a known generator. Metadata are lost or removed easily.",
 }
 QUESTION_WORDS: Final[dict[str, str]] = {
     "blended": "Blended in",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         PlattCalibration,
         calibration_from_dict,
     )
+    from likeness.scoring.claims import claims_of, vouched_generation
     from likeness.scoring.covariates import COVARIATES, covariates_of
     from likeness.scoring.decision import Decision, DecisionThresholds, decide
     from likeness.scoring.domain import DomainGate
@@ -86,6 +87,7 @@ __all__ = [
     "bootstrap_groups",
     "brier",
     "calibration_from_dict",
+    "claims_of",
     "cllr",
     "clopper_pearson",
     "count_false_alarms",
@@ -109,6 +111,7 @@ __all__ = [
     "tpr_at_fpr",
     "unusable",
     "verbal_scale",
+    "vouched_generation",
 ]
 
 
@@ -117,6 +120,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from likeness.scoring import (
         calibration,
+        claims,
         covariates,
         decision,
         domain,
@@ -135,6 +139,7 @@ def __getattr__(name: str) -> Any:
 
     modules = (
         calibration,
+        claims,
         covariates,
         decision,
         domain,

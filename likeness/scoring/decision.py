@@ -3,25 +3,33 @@
 Rows are tried in order; the first that fits decides. L = `likely_llr`, N = `none_llr`.
 
     row  what is found                                                    label
-    1    sound only                                                       inconclusive
-    2    no face                                                          inconclusive
-    3    a detector failed                                                inconclusive
-    4    no detector applies                                              inconclusive
-    5    no face can be judged (too small, too compressed, too turned)    inconclusive
-    6    no calibrated finding                                            inconclusive
-    7    llr >= L, but the face that carries it cannot be judged, the     inconclusive
+    1    content credentials that verify, of a signer who is trusted,     manipulation_likely
+         say that the media were generated; whatever else is found
+    2    sound only                                                       inconclusive
+    3    no face                                                          inconclusive
+    4    a detector failed                                                inconclusive
+    5    no detector applies                                              inconclusive
+    6    no face can be judged (too small, too compressed, too turned)    inconclusive
+    7    no calibrated finding                                            inconclusive
+    8    llr >= L, but the face that carries it cannot be judged, the     inconclusive
          detectors of that question are out of their domain on it,
          or they contradict one another
-    8    llr >= L                                                         manipulation_likely
-    9    llr <= N, but any face cannot be judged, any detector is out     inconclusive
-         of its domain, any two contradict one another, or a question
-         of `none_needs` went unanswered
-    10   llr <= N                                                         no_manipulation_found
-    11   anything else                                                    inconclusive
+    9    llr >= L                                                         manipulation_likely
+    10   llr <= N, but any face cannot be judged, any detector is out     inconclusive
+         of its domain, any two contradict one another, a question of
+         `none_needs` went unanswered, any mark claims generation or
+         editing, or the marks could not be read
+    11   llr <= N                                                         no_manipulation_found
+    12   anything else                                                    inconclusive
 
 To say that manipulation is likely, the evidence that carries it must be sound; to say that none was found, everything must
-be. Absence is not innocence: rows 1 to 6 never give `no_manipulation_found`. Two detectors of one question contradict one
+be. Absence is not innocence: rows 2 to 7 never give `no_manipulation_found`. Two detectors of one question contradict one
 another on a face when one speaks for manipulation, the other against it, and they lie more than `conflict_nats` apart.
+
+Marks (`likeness.scoring.claims`) decide in row 1 and nowhere else. Every other claim can be forged: it is told first and
+capped below `manipulation_likely`, moves no llr, and can do no more than keep row 11 from being reached. Credentials of a
+camera, trusted or not, never decide. The detector `marks` is not one of those that rows 4 and 5 speak of: that a file's marks
+cannot be read must not shield it from what the others measure.
 """
 
 from __future__ import annotations
@@ -30,6 +38,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from likeness.errors import ConfigError
+from likeness.scoring import claims as marks
 from likeness.scoring.doubts import FaceFacts, conflicts, out_of_domain, unusable
 from likeness.scoring.file_fusion import FusedEvidence
 from likeness.scoring.sample import llr_bound
@@ -89,14 +98,33 @@ def decide(
     Args:
         kind: of the file; "audio" = sound only.
         faces: every face that was tracked, usable or not.
-        evidence: every detector's finding.
+        evidence: every detector's finding, that of `marks` with its claims among them.
         fused: what `FileFusion.fuse` made of the usable ones; None where there was nothing to fuse.
         thresholds: where the lines are drawn.
 
     Returns:
         The decision; a wrong or missing finding is a reason in it, never an exception.
     """
-    obstacle = _nothing_to_judge(kind, faces, evidence)
+    claims = marks.claims_of(evidence)
+    vouched = marks.vouched_generation(claims)
+    if vouched is not None:
+        measured = () if fused is None else (f"The detectors give {strength(fused.llr)}.",)
+        reasons = (*marks.vouched_reasons(vouched, claims), *measured)
+        return Decision("manipulation_likely", reasons)
+    found = _measured(kind, faces, evidence, fused, thresholds)
+    before, after = marks.reasons_before(claims), marks.reasons_after(evidence)
+    return Decision(found.label, (*before, *found.reasons, *after))
+
+
+def _measured(
+    kind: MediaKind,
+    faces: Sequence[FaceFacts],
+    evidence: Sequence[Evidence],
+    fused: FusedEvidence | None,
+    thresholds: DecisionThresholds,
+) -> Decision:
+    """Rows 2 to 12."""
+    obstacle = _nothing_to_judge(kind, faces, marks.measurements(evidence))
     if obstacle:
         return Decision("inconclusive", obstacle)
     blocked = {face.track_id: why for face in faces if (why := unusable(face, thresholds))}
@@ -121,7 +149,7 @@ def decide(
 def _nothing_to_judge(
     kind: MediaKind, faces: Sequence[FaceFacts], evidence: Sequence[Evidence]
 ) -> tuple[str, ...]:
-    """Rows 1 to 4: why there is no basis for any answer; empty where there is one."""
+    """Rows 2 to 5: why there is no basis for any answer; empty where there is one."""
     if kind == "audio":
         return ("The file holds sound only; voices are not examined.",)
     if not faces:
@@ -137,6 +165,8 @@ def _nothing_to_judge(
             if e.status == "scored" and e.llr is not None
         ]
         return (*told, "The examination is therefore not complete.", *found)
+    if not evidence:
+        return ("No detector of manipulation was asked; only the marks in the file were read.",)
     if not any(e.status == "scored" for e in evidence):
         told = [f"{e.detector}: {_sentence(e.note, 'does not apply')}" for e in evidence]
         return ("None of the detectors applies to this file.", *told)
@@ -165,7 +195,7 @@ def _likely(
     unjudged: tuple[str, ...],
     thresholds: DecisionThresholds,
 ) -> Decision:
-    """Rows 7 and 8."""
+    """Rows 8 and 9."""
     finding = (
         f"The findings are about {times(fused.llr)} times more probable if the picture shows "
         f"{QUESTION_WORDS[fused.question]} than if it does not: {strength(fused.llr)}."
@@ -190,7 +220,7 @@ def _none_found(
     unjudged: tuple[str, ...],
     thresholds: DecisionThresholds,
 ) -> Decision:
-    """Rows 9 and 10."""
+    """Rows 10 and 11."""
     finding = (
         f"The findings are about {times(fused.llr)} times more probable without the manipulations that "
         f"were looked for than with them: {strength(fused.llr)}."
@@ -205,8 +235,11 @@ def _none_found(
             if q in thresholds.none_needs
         ),
     ]
-    if doubts or unjudged:
-        lead = (f"The findings cannot be relied on: {listing(doubts)}.",) if doubts else ()
+    claimed = marks.claim_doubts(evidence)
+    if doubts or claimed or unjudged:
+        lead = [f"The findings cannot be relied on: {listing(doubts)}."] if doubts else []
+        if claimed:
+            lead.append(f"It cannot be said that no manipulation was found: {listing(claimed)}.")
         return Decision("inconclusive", (*lead, *unjudged, finding))
     silent = [QUESTION_WORDS[q] for q in unasked]
     limit = (f"It was not examined whether the picture shows {listing(silent, 'or')}.",)
@@ -214,7 +247,7 @@ def _none_found(
 
 
 def _too_weak(fused: FusedEvidence, thresholds: DecisionThresholds) -> str:
-    """Row 11."""
+    """Row 12."""
     reason = (
         f"The evidence is too weak either way: {strength(fused.llr)}, where "
         f"{thresholds.likely_llr:g} or more would make manipulation likely and "

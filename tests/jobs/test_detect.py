@@ -124,3 +124,63 @@ def test_real_clips_of_every_kind_get_a_verdict(data_dir: Path) -> None:
     verdict = examiner.examine(sound).verdict
     assert verdict.label == "inconclusive"
     assert "sound only" in verdict.reasons[0]
+
+
+def test_marks_are_read_by_default_and_measured_by_nobody() -> None:
+    from likeness.jobs.detect import default_detectors, measuring_detectors
+
+    assert "marks" in default_detectors()
+    assert "marks" not in measuring_detectors()
+    assert set(measuring_detectors()) == set(shipped_calibration().detectors)
+
+
+def test_the_reader_of_marks_learns_whom_to_trust_and_how_closely_to_look(tmp_path: Path) -> None:
+    from likeness.jobs.detect import build_detectors
+
+    options = DetectOptions(keys=tmp_path / "keys", frames=7)
+    assert build_detectors(options)["marks"].config.keys == str(tmp_path / "keys")
+    assert build_detectors(options)["marks"].config.frames == 7
+    many = DetectOptions(frames=500, options={"marks": {"keys": "elsewhere"}})
+    assert build_detectors(many)["marks"].config.frames == 32
+    assert build_detectors(many)["marks"].config.keys == "elsewhere"
+    assert build_detectors(DetectOptions())["marks"].config.keys == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_marked_picture_is_found_again_and_only_trust_decides(tmp_path: Path) -> None:
+    from datetime import date
+
+    from likeness.provenance import GeneratedFrame, KeyStore, Making, write_marked
+    from likeness.types import Consent
+
+    today = date(2026, 11, 22)
+    consent = Consent("NASA", "public_domain", "research", today, "0" * 64, True, True)
+    source = "compositeWithTrainedAlgorithmicMedia"
+    making = Making("stand-in", source, (consent,), "research", today, 42)
+    keys, path = KeyStore.create(tmp_path / "keys"), tmp_path / "made.png"
+    write_marked([GeneratedFrame(testing.portrait())], path, making, keys)
+    plain = likeness.detect(path)
+    trusting = likeness.detect(path, DetectOptions(keys=keys.folder))
+    assert plain.label == "inconclusive" and trusting.label == "manipulation_likely"
+    assert plain.llr == trusting.llr and plain.question_llrs == trusting.question_llrs
+    assert "can be forged" in plain.reasons[2] and "signer is trusted" in trusting.reasons[1]
+    unread = likeness.detect(path, DetectOptions(detectors=("residual_statistics", "spectrum")))
+    assert unread.llr == plain.llr  # no claim ever moves a ratio
+    assert any("can be stripped" in limit for limit in plain.limits)
+    assert any("were not read" in limit for limit in unread.limits)
+    assert any("watermark changes what" in limit for limit in plain.limits)
+    assert not any("watermark changes what" in limit for limit in unread.limits)
+
+
+def test_marks_that_cannot_be_read_hide_no_measurement() -> None:
+    class Broken:
+        def analyse(self, clip, tracks):
+            raise ValueError("no")
+
+    examiner = Examiner()
+    whole = examiner.examine(portrait_path()).verdict
+    examiner.detectors["marks"] = Broken()
+    verdict = examiner.examine(portrait_path()).verdict
+    assert verdict.llr == whole.llr
+    assert "could not be read" in verdict.reasons[-1]
+    assert any("were not read" in limit for limit in verdict.limits)
