@@ -2,7 +2,8 @@
 
 The network (King 2017, public domain, a ResNet after He et al. 2016) comes with the extra `create`. Its companion, dlib's
 landmark model, is not used: the terms of the data it was trained on are unclear. An embedding is biometric data. It
-serves to compare a face with the references of a consent record, stays in memory and is never written.
+serves to compare a face with the references of a consent record and stays in memory; the one place where embeddings are
+kept is the face set of a person who has a consent record (`data.face_sets`), and they are that person's own.
 """
 
 from __future__ import annotations
