@@ -7,9 +7,11 @@ from pathlib import Path
 
 from rich.table import Table
 
+from likeness.apps.config_folder import keys_folder
 from likeness.apps.progress import console, shown_progress
 from likeness.errors import OutputError
 from likeness.jobs.demo import DemoCase, demo
+from likeness.provenance import open_or_create
 from likeness.report import render_html, report_to_dict, write_html, write_json
 
 
@@ -20,7 +22,8 @@ def run_demo(out: Path) -> None:
     except OSError as error:
         raise OutputError(f"cannot make the folder {out}: {error.strerror}") from error
     with shown_progress() as progress:
-        cases = demo(progress)
+        keys = open_or_create(keys_folder())
+        cases = demo(keys, datetime.now(UTC).date(), progress)
     items = [case.item for case in cases]
     created = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(report_to_dict(items, created), out / "result.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ from likeness.media.pictures import (
     reading,
     to_rgb,
 )
-from likeness.media.sniff import HEAD_BYTES, SUPPORTED, Format, describe, sniff
+from likeness.media.sniff import HEAD_BYTES, SUPPORTED, Format, describe, media_type, sniff
 from likeness.media.sound import SoundTrack
 from likeness.media.source import ByteSource, open_source
 from likeness.media.video import VideoDecoder
@@ -59,13 +60,16 @@ def open_clip(
     """
     opened = open_source(source, limits or Limits(), name)
     try:
-        format = sniff(opened.read_at(0, HEAD_BYTES))
+        head = opened.read_at(0, HEAD_BYTES)
+        format = sniff(head)
         if format is None:
-            got = describe(opened.read_at(0, HEAD_BYTES))
+            got = describe(head)
             raise MediaError(f"{opened.name}: expected {SUPPORTED}, got {got}")
-        return (
+        clip = (
             _open_picture(opened, format) if format.reader == "pillow" else _open_av(opened, format)
         )
+        moving = format.reader == "av" and clip.kind == "video"
+        return replace(clip, raw=opened.raw(media_type(format, head, moving)))
     except BaseException:
         opened.close()
         raise

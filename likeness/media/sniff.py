@@ -88,6 +88,34 @@ def sniff(head: bytes) -> Format | None:
     return _elementary_sound(head)
 
 
+def media_type(format: Format, head: bytes, moving: bool) -> str:
+    """The registered media type of a file of `format` that starts with `head`.
+
+    Args:
+        format: what `sniff` found.
+        head: the first bytes.
+        moving: whether it has a moving picture; MP4, Matroska and Ogg files without are sound.
+    """
+    if format == MP4 and moving and head[8:12] == b"qt  ":
+        return "video/quicktime"
+    if format.reader == "pillow":
+        return f"image/{format.key.lower()}"
+    word = "video" if moving else "audio"
+    return {
+        "mov": f"{word}/mp4",
+        "matroska": f"{word}/x-matroska",
+        "avi": "video/x-msvideo",
+        "wav": "audio/wav",
+        "mpeg": "video/mpeg",
+        "mpegts": "video/mp2t",
+        "mpegvideo": "video/mpeg",
+        "ogg": f"{word}/ogg",
+        "flac": "audio/flac",
+        "mp3": "audio/mpeg",
+        "aac": "audio/aac",
+    }[format.key]
+
+
 def describe(head: bytes) -> str:
     """What an unsupported file looks like, in words, for the message."""
     known = (

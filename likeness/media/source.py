@@ -11,11 +11,14 @@ import os
 import stat
 import tempfile
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from likeness.errors import MediaError
 from likeness.media.limits import Limits, Stopwatch
+from likeness.media.raw import PathAgain, RawBytes, SharedFile
 
 _BLOCK = 1 << 20
 
@@ -30,11 +33,18 @@ class ByteSource:
         stopwatch: time spent on it so far.
     """
 
-    def __init__(self, file: BinaryIO, name: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        limits: Limits,
+        reopen: Callable[[str], BinaryIO] | None = None,
+    ) -> None:
         self.name = name
         self.limits = limits
         self.stopwatch = Stopwatch(name, limits)
         self._file = file
+        self._reopen = reopen
         self._lock = threading.Lock()
         self.size_bytes = file.seek(0, os.SEEK_END)
         limits.check(name, "bytes", self.size_bytes, "file_bytes")
@@ -53,6 +63,12 @@ class ByteSource:
     def reader(self) -> SourceReader:
         """A new reader at the start of the input."""
         return SourceReader(self)
+
+    def raw(self, media_type: str) -> RawBytes | None:
+        """The same bytes for others; stays good after `close`. None where they cannot be reached again."""
+        if self._reopen is None:
+            return None
+        return RawBytes(self.size_bytes, media_type, partial(self._reopen, self.sha256))
 
     def close(self) -> None:
         """Release the file; readers fail from here on."""
@@ -132,12 +148,18 @@ def open_source(
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         limits.check(name or "bytes", "bytes", len(source), "file_bytes")
-        return ByteSource(io.BytesIO(bytes(source)), name or "bytes", limits)
+        content = bytes(source)  # shared, not copied, by every BytesIO that only reads
+        return ByteSource(
+            io.BytesIO(content), name or "bytes", limits, lambda _: io.BytesIO(content)
+        )
     if isinstance(source, (str, Path)):
         path = Path(source)
-        return ByteSource(_open_regular(path), name or path.name or str(path), limits)
+        file = _open_regular(path)
+        again = PathAgain(path, file.fileno())
+        return ByteSource(file, name or path.name or str(path), limits, again.open)
     if callable(getattr(source, "read", None)):
-        return ByteSource(_spool(source, limits, name), name or "file object", limits)
+        shared = SharedFile(_spool(source, limits, name))
+        return ByteSource(shared.open(), name or "file object", limits, lambda _: shared.open())
     raise MediaError(
         f"{name or 'source'}: expected a path, bytes or a binary file object, got {type(source).__name__}"
     )

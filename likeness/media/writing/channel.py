@@ -1,0 +1,123 @@
+"""Between libav and the caller's file: one place to read back from, one place where a full disk is noticed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from likeness.errors import LikenessError, OutputError
+
+_WHY = {
+    errno.EROFS: "the folder is read-only; choose another",
+    errno.EACCES: "no permission to write there; choose another folder",
+    errno.EPERM: "no permission to write there; choose another folder",
+    errno.ENOENT: "the folder does not exist; make it first",
+    errno.ENOTDIR: "a part of the path is no folder",
+    errno.EISDIR: "it is a folder; name a file",
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than is allowed there",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EEXIST: "a file of that name has appeared meanwhile; try again",
+    errno.EIO: "the disk reports a fault",
+}
+
+
+def why_not(error: OSError) -> str:
+    """Why a file cannot be written, and what to do, in words."""
+    return _WHY.get(error.errno or 0) or (error.strerror or str(error) or "unknown").lower()
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Turn whatever an encoder, a muxer or the disk raises into `OutputError`.
+
+    Args:
+        what: what is being written, in words.
+    """
+    try:
+        yield
+    except LikenessError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write the {what}: {why_not(error)}") from error
+    except (ValueError, RuntimeError) as error:
+        raise OutputError(f"cannot write the {what}: {error}") from error
+
+
+class Channel:
+    """What libav writes to: the caller's file until `mute`, then nowhere.
+
+    A muxer that is given up still writes its index when it is taken down; muted, that costs nothing.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: BinaryIO | None = file
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`."""
+        if self._file is not None:
+            left = memoryview(data)
+            while left:
+                left = left[self._file.write(left) :]
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place."""
+        return 0 if self._file is None else self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Where the next byte goes."""
+        return 0 if self._file is None else self._file.tell()
+
+    def mute(self) -> None:
+        """Forget the file."""
+        self._file = None
+
+    def read_back(self, name: str, flags: int, options: object) -> BinaryIO:
+        """A reader over what was written, at its own place; libav asks for one to put the index first."""
+        return ReadBack(self._file or io.BytesIO())  # type: ignore[return-value]
+
+
+class ReadBack(io.RawIOBase):
+    """Reads a file that somebody else is writing, and leaves the writer's place alone."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file, self._place = file, 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Offset of the next byte."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place."""
+        if whence == os.SEEK_END:
+            here = self._file.tell()
+            offset += self._file.seek(0, os.SEEK_END)
+            self._file.seek(here)
+        elif whence == os.SEEK_CUR:
+            offset += self._place
+        self._place = offset
+        return offset
+
+    def read(self, count: int | None = -1) -> bytes:
+        """At most `count` bytes."""
+        here = self._file.tell()
+        self._file.seek(self._place)
+        data = self._file.read(-1 if count is None else count)
+        self._file.seek(here)
+        self._place += len(data)
+        return data
