@@ -141,6 +141,10 @@ class RawFile(Protocol):
         """A new read-only seekable file over the very bytes whose hash is `Clip.sha256`; the caller closes it."""
         ...
 
+    def sidecar(self) -> bytes | None:
+        """Content credentials that lie beside it as `name.ext.c2pa`; None if there are none. At most 16 MiB + 1 byte."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Clip(_Value):

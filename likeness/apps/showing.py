@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from likeness.provenance.watermark import WatermarkFinding
 
 WATERMARK_FRAMES: Final = 16
-MOST_SIDECAR_BYTES: Final = 16 << 20
 _WARNING = (
     "Marks can be forged, copied and removed. Only intact credentials of a signer whom you trust carry weight; "
     "that nothing was found means nothing: most files carry no marks."
@@ -81,6 +80,7 @@ def read_marks(path: Path, trust_anchors_pem: str) -> Marks:
     Raises:
         MediaError: the file cannot be read.
     """
+    from likeness.media.raw import read_sidecar
     from likeness.provenance.metadata import read_metadata
     from likeness.provenance.reading import read_credentials
 
@@ -89,7 +89,7 @@ def read_marks(path: Path, trust_anchors_pem: str) -> Marks:
     try:
         with path.open("rb") as file:
             credentials = read_credentials(file, "", trust_anchors_pem)
-            beside = None if credentials.present else _sidecar(path)
+            beside = None if credentials.present else read_sidecar(path)
             if beside is not None:
                 credentials = read_credentials(file, "", trust_anchors_pem, beside)
             metadata = read_metadata(file)
@@ -188,14 +188,6 @@ def _watermark(path: Path) -> tuple[WatermarkFinding | None, str]:
         return None, f"not looked for: {error}"
     finally:
         clip.frames.close()  # type: ignore[attr-defined]
-
-
-def _sidecar(path: Path) -> bytes | None:
-    beside = path.with_name(path.name + ".c2pa")
-    if not beside.is_file():
-        return None
-    with beside.open("rb") as file:
-        return file.read(MOST_SIDECAR_BYTES + 1)
 
 
 def _anchors() -> tuple[str, str]:

@@ -39,7 +39,7 @@ INFO = {
         "a trusted signer can be wrong, lie, or lose the key; trust is the reader's choice, not a fact about the file",
         "the watermark does not survive rotation, perspective, heavy cropping, or being filmed from a screen",
         "only this toolkit's watermark is looked for; those of other makers, and all marks in sound, are not",
-        "credentials that are kept on a server are not fetched, and those in a sidecar file are not looked for",
+        "credentials that are kept on a server are not fetched",
         "credentials of a camera do not show that a scene is genuine: a screen can be photographed",
     ],
     "strength_pair": None,
@@ -118,10 +118,11 @@ class Marks:
 
         with clip.raw.open() as file:
             traces = find_traces(file)  # ordinary files end here and open no key store
-            if not traces.manifest:
+            beside = None if traces.manifest else clip.raw.sidecar()
+            if not traces.manifest and beside is None:
                 return _Found(note=_elsewhere(traces.remote))
             anchors, problem = self._trusted()
-            credentials = read_credentials(file, clip.raw.media_type, anchors)
+            credentials = read_credentials(file, clip.raw.media_type, anchors, beside)
         if not credentials.present:
             return _Found(note=_elsewhere(credentials.remote))
         return _Found(words.credentials_claims(credentials, bool(anchors)), problem)

@@ -14,10 +14,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 from likeness.errors import MediaError
 
+MOST_SIDECAR_BYTES: Final = 16 << 20
 _BLOCK = 1 << 20
 
 
@@ -29,11 +30,13 @@ class RawBytes:
         size_bytes: length of the file.
         media_type: such as image/jpeg, by content.
         opener: opens the bytes once more.
+        path: where they lie; None for bytes and file objects.
     """
 
     size_bytes: int
     media_type: str
     opener: Callable[[], BinaryIO]
+    path: Path | None = None
 
     def open(self) -> BinaryIO:
         """A new read-only seekable file at its start; the caller closes it.
@@ -42,6 +45,27 @@ class RawBytes:
             MediaError: the path no longer leads to the bytes that were hashed.
         """
         return self.opener()
+
+    def sidecar(self) -> bytes | None:
+        """See `read_sidecar`."""
+        return None if self.path is None else read_sidecar(self.path)
+
+
+def read_sidecar(path: Path) -> bytes | None:
+    """What lies beside a file as `name.ext.c2pa`, for containers that cannot carry their own credentials.
+
+    Returns:
+        At most `MOST_SIDECAR_BYTES` + 1 bytes, so that a reader notices what is too long; None if there is no such file or
+        it cannot be read: absence of credentials says nothing either way.
+    """
+    beside = path.with_name(path.name + ".c2pa")
+    try:
+        if not beside.is_file():
+            return None
+        with beside.open("rb") as file:
+            return file.read(MOST_SIDECAR_BYTES + 1)
+    except OSError:
+        return None
 
 
 class SharedFile:
@@ -103,7 +127,7 @@ class PathAgain:
     """
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path.absolute()
+        self.path = path.absolute()
         status = os.fstat(descriptor)
         self._mark, self._size = _mark(status), status.st_size
 
@@ -111,10 +135,10 @@ class PathAgain:
         """A new reader at the start. Raises `MediaError` unless it reads the bytes with this hash."""
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         try:
-            file = os.fdopen(os.open(self._path, flags | getattr(os, "O_CLOEXEC", 0)), "rb")
+            file = os.fdopen(os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0)), "rb")
         except OSError as error:
             raise MediaError(
-                f"{self._path.name}: expected the file that was opened, got: "
+                f"{self.path.name}: expected the file that was opened, got: "
                 f"{(error.strerror or str(error)).lower()}; open it again"
             ) from error
         try:
@@ -122,14 +146,14 @@ class PathAgain:
             other = not stat.S_ISREG(now.st_mode) or now.st_size != self._size
             if other or (_mark(now) != self._mark and _hash(file) != sha256):
                 raise MediaError(
-                    f"{self._path.name}: was changed since it was opened; open it again"
+                    f"{self.path.name}: was changed since it was opened; open it again"
                 )
             file.seek(0)
             return file
         except OSError as error:
             file.close()
             raise MediaError(
-                f"{self._path.name}: cannot be read again ({error}); open it again"
+                f"{self.path.name}: cannot be read again ({error}); open it again"
             ) from error
         except BaseException:
             file.close()

@@ -39,8 +39,10 @@ class ByteSource:
         name: str,
         limits: Limits,
         reopen: Callable[[str], BinaryIO] | None = None,
+        path: Path | None = None,
     ) -> None:
         self.name = name
+        self._path = path
         self.limits = limits
         self.stopwatch = Stopwatch(name, limits)
         self._file = file
@@ -68,7 +70,8 @@ class ByteSource:
         """The same bytes for others; stays good after `close`. None where they cannot be reached again."""
         if self._reopen is None:
             return None
-        return RawBytes(self.size_bytes, media_type, partial(self._reopen, self.sha256))
+        opener = partial(self._reopen, self.sha256)
+        return RawBytes(self.size_bytes, media_type, opener, self._path)
 
     def close(self) -> None:
         """Release the file; readers fail from here on."""
@@ -156,7 +159,7 @@ def open_source(
         path = Path(source)
         file = _open_regular(path)
         again = PathAgain(path, file.fileno())
-        return ByteSource(file, name or path.name or str(path), limits, again.open)
+        return ByteSource(file, name or path.name or str(path), limits, again.open, again.path)
     if callable(getattr(source, "read", None)):
         shared = SharedFile(_spool(source, limits, name))
         return ByteSource(shared.open(), name or "file object", limits, lambda _: shared.open())

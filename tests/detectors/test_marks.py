@@ -16,7 +16,7 @@ from likeness.detectors.marks import Config, build, frames_to_read
 from likeness.errors import ConfigError, MediaError
 from likeness.media.writing import encode_picture
 from likeness.provenance import Ingredient, KeyStore, Making
-from likeness.provenance.credentials import sign
+from likeness.provenance.credentials import sign, sign_sidecar
 from likeness.provenance.credentials_report import Action, ReadIngredient
 from likeness.provenance.metadata import MetadataFinding
 from likeness.provenance.reading import Credentials
@@ -39,8 +39,8 @@ def watermarked() -> np.ndarray:
     return Embedder((512, 512), JOB).embed(testing.portrait())
 
 
-def signed(data: bytes, media_type: str, keys: KeyStore, job: int = JOB) -> bytes:
-    making = Making(
+def making(job: int = JOB) -> Making:
+    return Making(
         "stand-in",
         "compositeWithTrainedAlgorithmicMedia",
         (CONSENT,),
@@ -49,12 +49,15 @@ def signed(data: bytes, media_type: str, keys: KeyStore, job: int = JOB) -> byte
         job,
         ingredients=(Ingredient("footage.png", "ab" * 32, "image/png"),),
     )
+
+
+def signed(data: bytes, media_type: str, keys: KeyStore, job: int = JOB) -> bytes:
     out = io.BytesIO()
-    sign(io.BytesIO(data), out, media_type, making, keys)
+    sign(io.BytesIO(data), out, media_type, making(job), keys)
     return out.getvalue()
 
 
-def found(data: bytes, keys: KeyStore | None = None) -> Evidence:
+def found(data: bytes | Path, keys: KeyStore | None = None) -> Evidence:
     detector = build(Config(keys="" if keys is None else str(keys.folder)))
     clip = media.open_clip(data)
     try:
@@ -325,3 +328,16 @@ def test_real_pictures_carry_no_mark(data_dir: Path):
     for source in ("celebahq1024", "ffhq256"):
         for path in sorted((data_dir / "faces/real" / source).glob("*.jpg"))[:1]:
             assert detector.analyse(media.open_clip(path), ()).claims == ()
+
+
+def test_credentials_beside_a_file_are_read(tmp_path: Path, keys: KeyStore) -> None:
+    plain = encode_picture(testing.portrait(), "PNG")
+    file = tmp_path / "picture.png"
+    file.write_bytes(plain)
+    assert not found(file, keys).claims
+    beside = sign_sidecar(io.BytesIO(plain), "image/png", making(JOB), keys)
+    (tmp_path / "picture.png.c2pa").write_bytes(beside)
+    (claim,) = found(file, keys).claims
+    assert claim.decides and claim.says == "generated"
+    file.write_bytes(encode_picture(testing.portrait()[::-1].copy(), "PNG"))
+    assert not any(claim.decides for claim in found(file, keys).claims)  # of another file
