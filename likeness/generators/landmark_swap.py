@@ -38,7 +38,10 @@ INFO = {
     "trainable": False,
 }
 WEIGHTS: dict[str, str] = {}
-_MOUTH_FROM, _MOUTH_FULL = 0.02, 0.1  # how much wider the target's mouth is open than the source's, over its width
+_MOUTH_FROM, _MOUTH_FULL = (
+    0.02,
+    0.1,
+)  # how much wider the target's mouth is open than the source's, over its width
 _LIDS_FROM, _LIDS_FULL = 0.4, 0.7  # how much of the source's opening the target's lids have closed
 _OVAL, _INNER = list(regions.FACE_OVAL), list(regions.LIPS_INNER)
 _EYES = (list(regions.RIGHT_EYE), list(regions.LEFT_EYE))
@@ -135,9 +138,7 @@ def _mouth_left_alone(source_px: FloatArray, target_px: FloatArray, size: int) -
     """(S, S) 1 everywhere, towards 0 inside the target's lips the wider they stand open than the source's."""
     wider = mouth_opening(target_px) - mouth_opening(source_px)
     width = float(np.linalg.norm(target_px[61] - target_px[291]))
-    return _without(
-        target_px[_INNER], _share(wider, _MOUTH_FROM, _MOUTH_FULL), 0.03 * width, size
-    )
+    return _without(target_px[_INNER], _share(wider, _MOUTH_FROM, _MOUTH_FULL), 0.03 * width, size)
 
 
 def _eyes_left_alone(source_px: FloatArray, target_px: FloatArray, size: int) -> FloatArray:
@@ -149,7 +150,11 @@ def _eyes_left_alone(source_px: FloatArray, target_px: FloatArray, size: int) ->
         points = target_px[eye]
         width = float(np.ptp(points[:, 0]))
         centre = points.mean(axis=0)
-        lids = centre + (points - centre) * 1.3 + np.array([[0.0, 0.22], [0.0, -0.22]])[:, None] * width
+        lids = (
+            centre
+            + (points - centre) * 1.3
+            + np.array([[0.0, 0.22], [0.0, -0.22]])[:, None] * width
+        )
         share = _share(closed, _LIDS_FROM, _LIDS_FULL)
         mask *= _without(lids.reshape(-1, 2).astype(np.float32), share, 0.1 * width, size)
     return mask

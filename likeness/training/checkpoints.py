@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +18,74 @@ KEEP = 2
 _TENSORS, _FACTS = "tensors.safetensors", "state.json"
 
 
+@dataclass
+class TrainingState:
+    """Everything that a run is at one moment, apart from torch's random state.
+
+    Attributes:
+        model: as it is trained.
+        optimiser: of its parameters.
+        average: moving average of the model's weights; None where none is kept.
+        step: optimiser steps done.
+        seconds: training time, summed over all processes that worked on the run.
+        rollbacks: how often the run went back to a checkpoint because its loss was no number.
+    """
+
+    model: torch.nn.Module
+    optimiser: torch.optim.Optimizer
+    average: torch.nn.Module | None = None
+    step: int = 0
+    seconds: float = 0.0
+    rollbacks: int = 0
+
+
 def latest(out: Path) -> Path | None:
     """The newest finished checkpoint in a folder; None if there is none."""
     return max(_finished(out), default=None)
 
 
-def write(
-    out: Path,
-    step: int,
-    model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    identity: Mapping[str, Any],
-) -> Path:
-    """Write the checkpoint of `step` (steps done) and remove all but the last two."""
-    from safetensors.torch import save
+def write(out: Path, state: TrainingState, identity: Mapping[str, Any]) -> Path:
+    """Write the checkpoint of `state.step` and remove all but the last two."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
 
-    tensors, scalars = _split(optimiser.state_dict()["state"])
-    tensors |= {f"model/{k}": v for k, v in model.state_dict().items()}
+    tensors, scalars = _split(state.optimiser.state_dict()["state"])
+    tensors |= {f"model/{k}": v for k, v in state.model.state_dict().items()}
     tensors |= {f"random/{k}": v for k, v in _random_states().items()}
-    groups = [{k: v for k, v in g.items() if k != "params"} for g in optimiser.param_groups]
-    facts = {"step": step, **identity, "groups": groups, "scalars": scalars}
-    final = out / f"step_{step:09d}"
+    if state.average is not None:
+        tensors |= {f"average/{k}": v for k, v in state.average.state_dict().items()}
+    groups = [{k: v for k, v in g.items() if k != "params"} for g in state.optimiser.param_groups]
+    facts = {
+        "step": state.step,
+        **identity,
+        "seconds": state.seconds,
+        "rollbacks": state.rollbacks,
+        "groups": groups,
+        "scalars": scalars,
+    }
+    final = out / f"step_{state.step:09d}"
     partial = out / f"{final.name}.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        _write(
-            partial / _TENSORS,
-            save({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}),
-        )
+        whole = {k: _stored(v) for k, v in tensors.items()}
+        save_file(whole, str(partial / _TENSORS))
+        _to_disk(partial / _TENSORS)
         _write(partial / _FACTS, json.dumps(facts, indent=1).encode())
         if final.exists():
             shutil.rmtree(final)
         partial.rename(final)
-    except OSError as error:
-        raise OutputError(f"cannot write a checkpoint into {out}: {error.strerror}") from error
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)  # a full disk stays usable
+        why = getattr(error, "strerror", None) or str(error)
+        raise OutputError(f"cannot write a checkpoint into {out}: {why}") from error
     for old in sorted(_finished(out))[:-KEEP]:
         shutil.rmtree(old, ignore_errors=True)
     return final
 
 
-def restore(
-    checkpoint: Path,
-    model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    identity: Mapping[str, Any],
-) -> int:
-    """Put a checkpoint back into model, optimiser and torch's random state; returns the steps done.
+def restore(checkpoint: Path, state: TrainingState, identity: Mapping[str, Any]) -> None:
+    """Put a checkpoint back into `state` and torch's random state.
 
     Raises:
         WeightsError: damaged, of another model, or of a run with another identity.
@@ -80,15 +102,20 @@ def restore(
                 f"{checkpoint.name} belongs to another run: expected {dict(identity)}, got {other}; "
                 f"choose an empty folder"
             )
-        model.load_state_dict(_below(tensors, "model/"))
-        state = _join(_below(tensors, "optimiser/"), facts["scalars"])
-        params = [g["params"] for g in optimiser.state_dict()["param_groups"]]
+        state.model.load_state_dict(_below(tensors, "model/"))
+        if state.average is not None:
+            state.average.load_state_dict(_below(tensors, "average/"))
+        entries = _join(_below(tensors, "optimiser/"), facts["scalars"])
+        params = [g["params"] for g in state.optimiser.state_dict()["param_groups"]]
         groups = [{**g, "params": p} for g, p in zip(facts["groups"], params, strict=True)]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
+        state.optimiser.load_state_dict({"state": entries, "param_groups": groups})
+        _lay_out_like_parameters(state.optimiser)
         torch.set_rng_state(tensors["random/cpu"])
         if "random/cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random/cuda"])
-        return int(facts["step"])
+        state.step = int(facts["step"])
+        state.seconds = float(facts.get("seconds", 0.0))
+        state.rollbacks = int(facts.get("rollbacks", 0))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise WeightsError(
             f"{checkpoint.name}: damaged or of another model ({error}); remove it to go on from the one before"
@@ -103,6 +130,26 @@ def _write(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
         file.flush()
+        os.fsync(file.fileno())
+
+
+def _stored(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy that lies dense in memory: parameters may be channels-last, and a state may share storage."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def _lay_out_like_parameters(optimiser: torch.optim.Optimizer) -> None:
+    """Moments in the memory order of their parameter: fused optimisers walk through both side by side."""
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            for key, value in optimiser.state.get(parameter, {}).items():
+                if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                    placed = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False)
+                    optimiser.state[parameter][key] = placed.copy_(value)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
         os.fsync(file.fileno())
 
 

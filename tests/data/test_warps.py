@@ -46,7 +46,9 @@ def test_without_variation_input_and_target_are_the_middle_of_the_crop(pool, cro
 
 def test_the_seed_decides_everything(pool):
     one, same, other = (draw(pool, WarpConfig(), (0, 1), s) for s in (1, 1, 2))
-    assert all(np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(same).values()))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(same).values(), strict=True)
+    )
     assert not np.array_equal(one.inputs, other.inputs)
     assert not np.array_equal(one.targets, other.targets)
 
