@@ -1,7 +1,8 @@
-"""`likeness detectors` and `likeness doctor`."""
+"""`likeness detectors`, `likeness generators` and `likeness doctor`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
@@ -19,8 +20,7 @@ def show_parts(kind: registry.Kind) -> None:
     for name, part in registry.parts(kind).items():
         info = part.info
         asked = "" if info.get("default", True) else " · runs only when asked for"
-        answers = "nothing of its own, it reads claims" if name == MARKS else info["question"]
-        console().print(f"[bold]{name}[/bold]  answers: {answers}{asked}")
+        console().print(f"[bold]{name}[/bold]  {_office(kind, name, info)}{asked}")
         console().print(Padding(escape(str(info["summary"])), (0, 0, 0, 2)))
         for key in ("needs", "paper", "licence", "weights_licence"):
             line = f"{key.replace('_', ' ')}: {_words(info[key])}"
@@ -30,6 +30,15 @@ def show_parts(kind: registry.Kind) -> None:
         line = f"known failures: {failures[0]}{more}"
         console().print(Padding(escape(line), (0, 0, 1, 2)), style="dim", highlight=False)
     console().print(f"One in full: likeness {kind} NAME")
+
+
+def _office(kind: registry.Kind, name: str, info: Mapping[str, Any]) -> str:
+    """What the part is there for, in two or three words."""
+    if kind == "generators":
+        return f"makes: {_words(info['kinds'])}"
+    if name == MARKS:
+        return "answers: nothing of its own, it reads claims"
+    return f"answers: {info['question']}"
 
 
 def show_part(kind: registry.Kind, name: str) -> None:
