@@ -26,7 +26,7 @@ def marked(portrait: np.ndarray) -> np.ndarray:
 def clip() -> list[np.ndarray]:
     """Two thirds of a second, 480x360: a drawn, slowly moving scene with a little noise."""
     scene = cv2.resize(picture(3, (160, 120)), (544, 424), interpolation=cv2.INTER_CUBIC)
-    return [np.ascontiguousarray(scene[2 * i :, 3 * i :][:360, :480]) for i in range(16)]
+    return [np.ascontiguousarray(scene[i // 2 :, i // 2 :][:360, :480]) for i in range(16)]
 
 
 def luma(image: np.ndarray) -> np.ndarray:
@@ -72,8 +72,8 @@ def test_a_still_keeps_its_mark(marked: np.ndarray, attack: str) -> None:
 
 def test_the_finding_says_how_the_picture_was_cropped(marked: np.ndarray) -> None:
     finding = find_watermark([ATTACKS["crop 20 % anywhere"](marked)])
-    assert finding.scale == pytest.approx(512 / 410, rel=2e-3)
-    assert find_watermark([ATTACKS["half size"](marked)]).scale == pytest.approx(1.0, rel=2e-3)
+    assert finding.scale == pytest.approx(512 / 410, rel=4e-3)
+    assert find_watermark([ATTACKS["half size"](marked)]).scale == pytest.approx(1.0, rel=4e-3)
 
 
 def test_the_mark_cannot_be_seen(portrait: np.ndarray, marked: np.ndarray) -> None:

@@ -54,15 +54,15 @@ def test_every_hypothesis_is_counted() -> None:
 
 
 def test_unmarked_pictures_keep_what_is_stated() -> None:
-    """Stated probabilities are upper bounds: of 40 pictures hardly any may state 0.05."""
+    """Stated probabilities are upper bounds: of 12 pictures hardly any may state 0.05."""
     stated, highest = [], 0.0
-    for seed in range(40):
+    for seed in range(12):
         finding = find_watermark([picture(seed, (200, 160))])
         assert not finding.found
         assert finding.payload is None
         stated.append(finding.log10_false_positive)
         highest = max(highest, finding.z)
-    assert sum(value <= math.log10(0.05) for value in stated) <= 6
+    assert sum(value <= math.log10(0.05) for value in stated) <= 3
     assert highest < search.hypotheses().threshold() - 1
 
 

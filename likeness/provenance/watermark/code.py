@@ -13,8 +13,8 @@ from likeness.errors import UsageError
 PAYLOAD_BITS: Final = 64
 CRC_BITS: Final = 16
 MESSAGE_BITS: Final = PAYLOAD_BITS + CRC_BITS
-GENERATORS: Final = (0o463, 0o535, 0o733, 0o745)
-"""Constraint length 9, free distance 24: table of Larsen, IEEE Trans. Inf. Theory 19 (1973) 371."""
+GENERATORS: Final = (0o11145, 0o12477, 0o15573, 0o16727)
+"""Constraint length 13, free distance 33: table of Larsen, IEEE Trans. Inf. Theory 19 (1973) 371."""
 CODED_BITS: Final = MESSAGE_BITS * len(GENERATORS)
 
 _MEMORY: Final = max(GENERATORS).bit_length() - 1
@@ -58,34 +58,37 @@ def decode_payload(soft: npt.NDArray[np.floating]) -> int | None:
     Returns:
         The payload, or None where its CRC does not fit: of random soft values one in 2**16 passes.
     """
-    values = np.asarray(soft, np.float64).reshape(MESSAGE_BITS, len(GENERATORS))
-    order = np.arange(-_WRAP, MESSAGE_BITS + _WRAP) % MESSAGE_BITS
-    gains = (values @ _outputs().reshape(-1, len(GENERATORS)).T.astype(np.float64))[order]
-    message = _survivor(gains.reshape(len(order), _STATES, 2))[_WRAP : _WRAP + MESSAGE_BITS]
+    values = np.asarray(soft, np.float32).reshape(MESSAGE_BITS, len(GENERATORS))
+    table = _outputs().reshape(-1, len(GENERATORS)).astype(np.float32)
+    gains = (values @ table.T).reshape(MESSAGE_BITS, _STATES, 2)
+    message = _survivor(gains)
     payload = _number(message[:PAYLOAD_BITS])
     return payload if _crc(payload) == _number(message[PAYLOAD_BITS:]) else None
 
 
-def _survivor(gains: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Bits of the path with the largest summed gain; gains are (steps, state, bit)."""
-    steps = len(gains)
-    # State s is reached with its lowest bit from the two states whose lower bits are s >> 1.
-    reached = np.arange(_STATES)
-    bit = reached & 1
-    first, second = reached >> 1, (reached >> 1) | (_STATES >> 1)
-    metric = np.zeros(_STATES)
-    came = np.empty((steps, _STATES), bool)
-    into_first, into_second = gains[:, first, bit], gains[:, second, bit]
+def _survivor(gains: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Message bits of the path with the largest summed gain, once around the ring with a lead on either side.
+
+    Args:
+        gains: (places, states, 2) of leaving a state with a bit.
+    """
+    places, half = len(gains), _STATES // 2
+    steps = places + 2 * _WRAP
+    metric = np.zeros(_STATES, np.float32)
+    from_upper = np.empty((steps, _STATES), bool)
     for step in range(steps):
-        a, b = metric[first] + into_first[step], metric[second] + into_second[step]
-        np.greater(b, a, out=came[step])
-        metric = np.maximum(a, b)
+        # State 2 s + bit (modulo all) is reached from s and from s + half: in order, these are the two halves of the gains.
+        gain = gains[(step - _WRAP) % places]
+        lower = np.repeat(metric[:half], 2) + gain[:half].ravel()
+        upper = np.repeat(metric[half:], 2) + gain[half:].ravel()
+        np.greater(upper, lower, out=from_upper[step])
+        metric = np.maximum(lower, upper, out=lower)
     state = int(metric.argmax())
     bits = np.empty(steps, np.uint8)
     for step in range(steps - 1, -1, -1):
         bits[step] = state & 1
-        state = (state >> 1) | ((_STATES >> 1) if came[step, state] else 0)
-    return bits
+        state = (state >> 1) + half * int(from_upper[step, state])
+    return bits[_WRAP : _WRAP + places]
 
 
 @cache

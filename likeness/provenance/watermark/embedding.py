@@ -41,7 +41,7 @@ class Strength:
 
     flat_levels: float = 0.85
     busy_share: float = 0.15
-    large_share: float = 0.5
+    large_share: float = 0.6
     most_levels: float = 4.0
     ssim_loss: float = 0.0185
     psnr_db: float = 41.0

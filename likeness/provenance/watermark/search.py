@@ -152,7 +152,7 @@ class _Best:
                 offset = (place % _FINE_GRID, place // _FINE_GRID)
         turn = 2 * np.pi * (waves.kx * offset[0] + waves.ky * offset[1]) / _FINE_GRID
         inphase = (values * np.exp(1j * (turn - waves.phase))).real
-        soft = _soft_bits(inphase, waves)
+        soft = _soft_bits(inphase / spectrum.weights, waves)
         payload = decode_payload(soft)
         z_whole = None
         if payload is not None:

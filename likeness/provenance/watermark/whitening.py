@@ -23,6 +23,7 @@ _PADDED: Final = (
 )
 _NOISE_BINS: Final = 21  # about three points of the lattice across
 _MOST_MAGNITUDE: Final = 2.0
+_TILT: Final = 0.5
 
 
 def canonical_size(size_wh: tuple[int, int]) -> tuple[int, int]:
@@ -58,7 +59,10 @@ class Spectrum:
     """What a whitened picture holds at the frequencies of the pattern's waves, for any scale and flip.
 
     Values are divided by the magnitude of the spectrum around them, so that unmarked pictures give about 1 everywhere, and their
-    magnitude is limited: what sticks out is a line or a texture of the picture, not the mark.
+    magnitude is limited: what sticks out is a line or a texture of the picture, not the mark. Then each wave gets its weight.
+
+    Attributes:
+        weights: (K,) float64 per wave, the same for every picture.
 
     Args:
         white: (h, w) float32, one whitened picture or the mean of several.
@@ -69,6 +73,8 @@ class Spectrum:
     def __init__(self, white: FloatArray, size_wh: tuple[int, int], design: Design) -> None:
         self._white = white
         self._waves = lattice(design)
+        # Codecs take the short waves first.
+        self.weights = (self._waves.radius / self._waves.radius.mean()) ** -_TILT
         height, width = white.shape
         scale = canonical_scale(size_wh)
         # Cycles per analysed pixel for one period per tile: rounding to odd sizes stretches each axis a little.
@@ -91,7 +97,7 @@ class Spectrum:
         """(S, K) complex64 from the nearest bins of one transform."""
         row, column = self._bins(scales[:, None], waves, flipped)
         values = self._values[row, column]
-        return _limited(np.conj(values) if flipped else values)
+        return _limited(np.conj(values) if flipped else values, self.weights[waves])
 
     def exact(self, scale: float, flipped: bool) -> ComplexArray:
         """(K,) complex64 of all waves at one scale, by a transform that is exact at their frequencies."""
@@ -108,7 +114,7 @@ class Spectrum:
         every = np.arange(len(waves.kx))
         values = table[(-waves.ky if flipped else waves.ky) + most, waves.kx]
         values = values / self._noise[self._bins(np.array(scale), every, flipped)]
-        return _limited(np.conj(values) if flipped else values)
+        return _limited(np.conj(values) if flipped else values, self.weights)
 
     def _bins(
         self, scale: npt.NDArray[np.float64], waves: npt.NDArray[np.intp], flipped: bool
@@ -119,11 +125,9 @@ class Spectrum:
         return row.astype(np.intp) % self._rows, column.astype(np.intp)
 
 
-def _limited(values: ComplexArray) -> ComplexArray:
-    magnitude = np.abs(values)
-    return values * np.minimum(1.0, _MOST_MAGNITUDE / np.maximum(magnitude, 1e-9)).astype(
-        np.float32
-    )
+def _limited(values: ComplexArray, weights: npt.NDArray[np.float64]) -> ComplexArray:
+    magnitude = np.maximum(np.abs(values), 1e-9)
+    return (values * np.minimum(1.0, _MOST_MAGNITUDE / magnitude) * weights).astype(np.complex64)
 
 
 def _kernel(length: int, step: float, periods: npt.NDArray[np.int64]) -> ComplexArray:
