@@ -22,6 +22,8 @@ Each says what was expected, what came, and what to do. Each knows its exit code
 
 from __future__ import annotations
 
+import errno
+
 
 class LikenessError(Exception):
     """Base of all errors that are raised on purpose."""
@@ -103,3 +105,27 @@ class ShapeError(LikenessError):
 
 class ContractError(LikenessError):
     """A part breaks the contract of its kind."""
+
+
+_WHY_NOT_WRITTEN = {
+    errno.EROFS: "the folder is read-only; choose another",
+    errno.EACCES: "no permission to write there; choose another folder",
+    errno.EPERM: "no permission to write there; choose another folder",
+    errno.ENOENT: "the folder does not exist; make it first",
+    errno.ENOTDIR: "a part of the path is no folder",
+    errno.EISDIR: "it is a folder; name a file",
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file would be larger than is allowed there",
+    errno.ENAMETOOLONG: "the name is too long",
+    errno.EEXIST: "it is there already and is not overwritten; choose another name",
+    errno.EIO: "the disk reports a fault",
+}
+
+
+def why_not_written(error: OSError) -> str:
+    """Why a file could not be written and what to do, in words, for an `OutputError`."""
+    return (
+        _WHY_NOT_WRITTEN.get(error.errno or 0)
+        or (error.strerror or str(error) or "unknown").lower()
+    )

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from likeness.errors import ConsentError, OutputError
+from likeness.errors import ConsentError, OutputError, why_not_written
 from likeness.provenance.consent_fields import is_plain_name
 from likeness.types import Reference
 
@@ -24,18 +24,6 @@ MOST_REFERENCE_BYTES: Final = 64 << 20
 MOST_DOCUMENT_BYTES: Final = 1 << 30
 _BLOCK = 1 << 20
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_WHY_NOT_WRITTEN = {
-    errno.EROFS: "the folder is read-only; choose another",
-    errno.EACCES: "no permission to write there; choose another folder",
-    errno.EPERM: "no permission to write there; choose another folder",
-    errno.ENOENT: "the folder does not exist; make it first",
-    errno.ENOTDIR: "a part of the path is no folder",
-    errno.EISDIR: "it is a folder; name a file",
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EEXIST: "it is there already and is not overwritten; choose another name",
-}
 
 
 def read_plain(path: Path, most: int, what: str, follow: bool = True) -> bytes:
@@ -124,7 +112,9 @@ def store_reference(folder: Path, name: str, data: bytes) -> tuple[Reference, bo
         reference = Reference(candidate, digest)
         if _holds(folder, reference):
             return reference, False
-    raise OutputError(f"cannot write {place}: {_WHY_NOT_WRITTEN[errno.EEXIST]}")
+    raise OutputError(
+        f"cannot write {place}: {why_not_written(FileExistsError(errno.EEXIST, str(place)))}"
+    )
 
 
 def write_whole(path: Path, data: bytes, *, replace: bool, mode: int = 0o666) -> None:
@@ -155,8 +145,7 @@ def write_whole(path: Path, data: bytes, *, replace: bool, mode: int = 0o666) ->
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        why = _WHY_NOT_WRITTEN.get(error.errno or 0, error.strerror or str(error))
-        raise OutputError(f"cannot write {path}: {why}") from None
+        raise OutputError(f"cannot write {path}: {why_not_written(error)}") from None
 
 
 def _move(temporary: Path, path: Path, replace: bool) -> None:

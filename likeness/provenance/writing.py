@@ -16,8 +16,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from likeness.errors import OutputError
-from likeness.media.writing import AudioCopy, VideoWriter, encode_picture, why_not, write_wav
+from likeness.errors import OutputError, why_not_written
+from likeness.media.writing import AudioCopy, VideoWriter, encode_picture, write_wav
 from likeness.provenance.credentials import sign, sign_sidecar
 from likeness.provenance.keys import KeyStore
 from likeness.provenance.making import Making
@@ -235,7 +235,9 @@ def _disk_in_words(path: Path) -> Iterator[None]:
         number = re.search(r"os error (\d+)", str(error))
         if number is None:
             raise
-        raise OutputError(f"cannot write {path}: {why_not(OSError(int(number[1]), ''))}") from error
+        raise OutputError(
+            f"cannot write {path}: {why_not_written(OSError(int(number[1]), ''))}"
+        ) from error
 
 
 def _land(landing: Landing, target: Target, sidecar: bytes | None) -> None:

@@ -21,8 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final
 
-from likeness.errors import OutputError
-from likeness.media.writing import why_not
+from likeness.errors import OutputError, why_not_written
 
 _PARTIAL: Final = re.compile(r"\.likeness-[0-9a-f]{16}\.partial")
 _MODE: Final = 0o666  # less what the person's umask takes away
@@ -116,7 +115,7 @@ def check_place(path: Path) -> None:
     except FileNotFoundError:
         mode = 0
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {why_not(error)}") from error
+        raise OutputError(f"cannot write {path}: {why_not_written(error)}") from error
     if stat.S_ISDIR(mode):
         raise OutputError(f"cannot write {path}: it is a folder; name a file in it")
     if mode and not stat.S_ISREG(mode):
@@ -167,7 +166,7 @@ def failing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {why_not(error)}") from error
+        raise OutputError(f"cannot write {path}: {why_not_written(error)}") from error
 
 
 def _link(file: BinaryIO, path: Path) -> bool:

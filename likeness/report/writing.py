@@ -9,20 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from likeness.errors import OutputError
+from likeness.errors import OutputError, why_not_written
 from likeness.report.schema import report_json
-
-_WHY = {
-    errno.EROFS: "the folder is read-only; choose another",
-    errno.EACCES: "no permission to write there; choose another folder",
-    errno.EPERM: "no permission to write there; choose another folder",
-    errno.ENOENT: "the folder does not exist; make it first",
-    errno.ENOTDIR: "a part of the path is no folder",
-    errno.EISDIR: "it is a folder; name a file",
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.ENAMETOOLONG: "the name is too long",
-}
 
 
 def write_json(report: Mapping[str, Any], path: str | Path) -> None:
@@ -52,8 +40,7 @@ def _write(path: Path, data: bytes) -> None:
         else:
             _write_whole(path, data)
     except OSError as error:
-        why = _WHY.get(error.errno or 0, error.strerror or str(error))
-        raise OutputError(f"cannot write {path}: {why}") from error
+        raise OutputError(f"cannot write {path}: {why_not_written(error)}") from error
 
 
 def _write_whole(path: Path, data: bytes) -> None:

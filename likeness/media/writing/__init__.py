@@ -7,7 +7,6 @@ The rule is a contract in pyproject.toml; the way out for everybody else is `pro
 from __future__ import annotations
 
 from likeness.media.writing.audio_copy import AudioCopy
-from likeness.media.writing.channel import why_not
 from likeness.media.writing.pictures import PICTURE_TYPES, encode_picture
 from likeness.media.writing.sound import write_wav
 from likeness.media.writing.video import (
@@ -27,6 +26,5 @@ __all__ = [
     "encode_picture",
     "even_size",
     "padded_to_even",
-    "why_not",
     "write_wav",
 ]

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from likeness.errors import LikenessError, OutputError
-
-_WHY = {
-    errno.EROFS: "the folder is read-only; choose another",
-    errno.EACCES: "no permission to write there; choose another folder",
-    errno.EPERM: "no permission to write there; choose another folder",
-    errno.ENOENT: "the folder does not exist; make it first",
-    errno.ENOTDIR: "a part of the path is no folder",
-    errno.EISDIR: "it is a folder; name a file",
-    errno.ENOSPC: "the disk is full; free some space or choose another folder",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file would be larger than is allowed there",
-    errno.ENAMETOOLONG: "the name is too long",
-    errno.EEXIST: "a file of that name has appeared meanwhile; try again",
-    errno.EIO: "the disk reports a fault",
-}
-
-
-def why_not(error: OSError) -> str:
-    """Why a file cannot be written, and what to do, in words."""
-    return _WHY.get(error.errno or 0) or (error.strerror or str(error) or "unknown").lower()
+from likeness.errors import LikenessError, OutputError, why_not_written
 
 
 @contextmanager
@@ -44,7 +23,7 @@ def writing(what: str) -> Iterator[None]:
     except LikenessError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot write the {what}: {why_not(error)}") from error
+        raise OutputError(f"cannot write the {what}: {why_not_written(error)}") from error
     except (ValueError, RuntimeError) as error:
         raise OutputError(f"cannot write the {what}: {error}") from error
 
