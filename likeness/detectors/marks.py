@@ -57,7 +57,7 @@ class Config:
     """
 
     keys: str = ""
-    frames: int = 32
+    frames: int = 16  # as the published figures were measured
 
 
 def build(config: Config) -> Marks:

@@ -248,10 +248,12 @@ def _assignment(
 
     After a cut `now_s` is infinite: places mean nothing then, only looks do.
     """
-    from scipy.optimize import linear_sum_assignment
-
     if not len(faces) or not tracks:
         return {}
+    from scipy.optimize import (
+        linear_sum_assignment,
+    )  # half a second; a single picture has no need of it
+
     boxes = np.array([face_box(t.last.landmarks_px) for t in tracks])
     age_s = now_s - np.array([t.last.time_s for t in tracks])
     shared = overlap(faces.boxes_px, boxes) * (age_s <= config.max_gap_s)
