@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from likeness.errors import ShapeError
-from likeness.types.arrays import FloatArray, IndexArray, Value, check_array
+from likeness.types.arrays import DoubleArray, FloatArray, IndexArray, Value, check_array
 from likeness.types.faces import FaceTrack
 from likeness.types.media import FactValue
 
@@ -81,6 +81,54 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """One number that a cue measured, in words and units that a person can check.
+
+    Attributes:
+        name: what was measured, such as "sharpness of the face against the hair".
+        value: the number.
+        unit: its unit, empty for a ratio.
+        usual: what nine in ten real faces give, lowest and highest; None where that is not known.
+        track_id: the face; None for the whole picture.
+    """
+
+    name: str
+    value: float
+    unit: str = ""
+    usual: tuple[float, float] | None = None
+    track_id: int | None = None
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.value):
+            raise ShapeError(f"Reading.value of {self.name}", "a finite number", str(self.value))
+
+
+@dataclass(frozen=True, eq=False)
+class Curve(Value):
+    """Something that a cue measured over time: what the report draws as a line.
+
+    Attributes:
+        name: what was measured.
+        times_s: (T,) float64 ascending presentation times in seconds.
+        values: (T,) float32; NaN where it could not be measured, which breaks the line.
+        unit: of the values, empty for a ratio.
+        usual: what nine in ten real faces give, lowest and highest; None where that is not known.
+        track_id: the face; None for the whole picture or the sound.
+    """
+
+    name: str
+    times_s: DoubleArray
+    values: FloatArray
+    unit: str = ""
+    usual: tuple[float, float] | None = None
+    track_id: int | None = None
+
+    def __post_init__(self) -> None:
+        check_array("Curve.times_s", self.times_s, (None,), np.float64)
+        check_array("Curve.values", self.values, (len(self.times_s),), np.float32)
+
+
+@dataclass(frozen=True)
 class Claim:
     """What a file says of its own making: a signed manifest, a watermark or a line of metadata.
 
@@ -122,6 +170,8 @@ class Evidence(Value):
         heatmaps: where it shows.
         note: one plain sentence.
         claims: what the file says of its own making, see `Claim`; only the detector `marks` makes them.
+        readings: the numbers behind the score.
+        curves: what was measured over time.
     """
 
     detector: str
@@ -137,6 +187,8 @@ class Evidence(Value):
     heatmaps: tuple[Heatmap, ...] = ()
     note: str = ""
     claims: tuple[Claim, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.status == "scored") != (self.score is not None):
