@@ -27,11 +27,12 @@ from likeness.data.identity_embedding import DlibEmbedder
 from likeness.faces import FaceModels, align
 from likeness.faces.geometry import transform
 from likeness.generators import _autoencoder_measuring as measuring
-from likeness.generators._autoencoder_run import load_network, read_metrics
+from likeness.generators._autoencoder_run import load_network
 from likeness.jobs.detect import find_tracks
 from likeness.jobs.train import read_recipe
 from likeness.provenance import require_consent
 from likeness.training.hooks import RunHooks
+from likeness.training.run_folder import read_metrics
 from likeness.types import Consent
 
 HERE = Path(__file__).parent

@@ -1,17 +1,11 @@
-"""The folder of a training run: what it is, how it went, and the network that comes out of it.
+"""The network that comes out of a training run, beside what `likeness.training.run_folder` keeps there.
 
-run.json            settings, consent records, hashes of the face sets, figures
-metrics.csv         figures on held-out faces, one row per measurement
-checkpoints/        see `likeness.training`
-previews/           marked pictures, if the caller handed in an encoder
 model.safetensors   the averaged network, both decoders
 model.onnx          encoder and source decoder, with all that using it needs in its metadata
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import warnings
 from collections.abc import Mapping
@@ -22,16 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from likeness import weights
-from likeness.data.face_shards import write_whole
 from likeness.errors import ConfigError, WeightsError
+from likeness.training.run_folder import read_about
 
 if TYPE_CHECKING:
     from likeness.networks.autoencoder_blocks import SwapNetwork
 
-ABOUT, METRICS, CHECKPOINTS, PREVIEWS = "run.json", "metrics.csv", "checkpoints", "previews"
 GRAPH, TENSORS = "model.onnx", "model.safetensors"
 FORMAT = "likeness-swap-1"
-_MOST_BYTES = 64 << 20
 TOLERANCE = 2e-3
 """Largest difference between the graph and the network, in units of [0, 1]: half a grey level."""
 
@@ -57,50 +49,6 @@ class ModelFacts:
     coverage: float
     margin: float
     steps: int
-
-
-def write_about(out: Path, facts: Mapping[str, Any]) -> None:
-    """Write run.json, whole or not at all."""
-    write_whole(out / ABOUT, (json.dumps(facts, indent=1, sort_keys=True) + "\n").encode())
-
-
-def read_about(run: Path) -> dict[str, Any]:
-    """Read run.json.
-
-    Raises:
-        WeightsError: there is none, or it is damaged.
-    """
-    path = run / ABOUT
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise WeightsError(f"{path}: larger than {_MOST_BYTES} bytes")
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(
-            f"{run} holds no readable training run ({error}); make one with `likeness train`"
-        ) from error
-    if not isinstance(facts, dict):
-        raise WeightsError(f"{path}: expected the facts of a training run")
-    return facts
-
-
-def write_metrics(out: Path, rows: list[dict[str, Any]]) -> None:
-    """Write metrics.csv, whole or not at all."""
-    names = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(out / METRICS, text.getvalue().encode())
-
-
-def read_metrics(out: Path) -> list[dict[str, Any]]:
-    """The rows that are there already, numbers as numbers; none if there is no file."""
-    try:
-        text = (out / METRICS).read_text(encoding="utf-8")
-    except OSError:
-        return []
-    return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(io.StringIO(text))]
 
 
 def export(out: Path, network: SwapNetwork, facts: ModelFacts, sample: np.ndarray) -> float:
@@ -229,10 +177,3 @@ def _check(facts: ModelFacts) -> None:
     whole = all(isinstance(v, int) and 16 <= v <= 4096 for v in (facts.input_px, facts.output_px))
     if not whole or not 0.1 <= facts.coverage <= 1 or not 0 <= facts.margin <= 4:
         raise ValueError(f"impossible sizes {facts}")
-
-
-def _number(text: str | None) -> Any:
-    try:
-        return float(text or "")
-    except ValueError:
-        return text

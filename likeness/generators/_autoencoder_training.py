@@ -16,19 +16,14 @@ from likeness.data.warps import STILL, FacePool
 from likeness.errors import DataError
 from likeness.generators._autoencoder_loss import Pair, SwapLoss, features_of
 from likeness.generators._autoencoder_measuring import as_tensor, coloured, split_rows
-from likeness.generators._autoencoder_run import (
-    CHECKPOINTS,
-    ModelFacts,
-    export,
-    read_metrics,
-    write_about,
-)
+from likeness.generators._autoencoder_run import ModelFacts, export
 from likeness.generators._autoencoder_settings import RunSettings, make_network
 from likeness.generators._autoencoder_watching import RunWatch
 from likeness.networks.autoencoder_blocks import SIDES, Side, SwapNetwork
 from likeness.networks.patch_discriminator import PatchDiscriminator
 from likeness.training import FitConfig, FitResult, epoch_indices, fit
 from likeness.training.hooks import RunHooks
+from likeness.training.run_folder import CHECKPOINTS, read_metrics, write_about
 
 LEAST_FACES = 16
 """Fewer faces of one identity than this cannot be split into learned and held-out ones."""

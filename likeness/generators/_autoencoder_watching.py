@@ -12,12 +12,12 @@ from likeness.data.face_sets import FaceSet
 from likeness.data.face_shards import write_whole
 from likeness.faces import FaceModels
 from likeness.generators import _autoencoder_measuring as measuring
-from likeness.generators._autoencoder_run import PREVIEWS, write_metrics
 from likeness.generators._autoencoder_settings import RunSettings
 from likeness.networks.autoencoder_blocks import SIDES, Side, SwapNetwork
 from likeness.training import FitResult
 from likeness.training.hooks import RunHooks
 from likeness.training.loop import Moment
+from likeness.training.run_folder import PREVIEWS, write_metrics
 from likeness.types import FloatArray
 
 _PREVIEWED = 4

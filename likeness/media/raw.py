@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from likeness.errors import MediaError
+from likeness.media.placed import PlacedReader
 
 MOST_SIDECAR_BYTES: Final = 16 << 20
 _BLOCK = 1 << 20
@@ -87,36 +88,16 @@ class SharedFile:
         return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", _Reader(self)), 1 << 16))
 
 
-class _Reader(io.RawIOBase):
+class _Reader(PlacedReader):
     def __init__(self, shared: SharedFile) -> None:
         super().__init__()
-        self._shared, self._place = shared, 0
+        self._shared = shared
 
-    def readable(self) -> bool:
-        return True
+    def length(self) -> int:
+        return self._shared.size_bytes
 
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {
-            os.SEEK_SET: 0,
-            os.SEEK_CUR: self._place,
-            os.SEEK_END: self._shared.size_bytes,
-        }[whence]
-        if base + offset < 0:
-            raise ValueError("negative place in the file")
-        self._place = base + offset
-        return self._place
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        data = self._shared.read_at(self._place, len(buffer))
-        buffer[: len(data)] = data
-        self._place += len(data)
-        return len(data)
+    def read_at(self, offset: int, count: int) -> bytes:
+        return self._shared.read_at(offset, count)
 
 
 class PathAgain:

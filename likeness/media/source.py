@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from likeness.errors import MediaError
 from likeness.media.limits import Limits, Stopwatch
+from likeness.media.placed import PlacedReader
 from likeness.media.raw import PathAgain, RawBytes, SharedFile
 
 _BLOCK = 1 << 20
@@ -87,51 +88,25 @@ class ByteSource:
         return digest.hexdigest()
 
 
-class SourceReader(io.RawIOBase):
+class SourceReader(PlacedReader):
     """A read-only, seekable file object over a `ByteSource`; stops a parser that reads for too long."""
 
     def __init__(self, source: ByteSource) -> None:
         super().__init__()
         self._source = source
-        self._place = 0
 
-    def readable(self) -> bool:
-        """True."""
-        return True
+    def length(self) -> int:
+        """Bytes of the input."""
+        return self._source.size_bytes
 
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Offset of the next byte."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; see `io.IOBase.seek`."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._source.size_bytes}
-        if whence not in base:
-            raise ValueError(f"whence {whence} is not supported")
-        place = base[whence] + offset
-        if place < 0:
-            raise ValueError("negative place in the file")
-        self._place = place
-        return place
+    def read_at(self, offset: int, count: int) -> bytes:
+        """See `ByteSource.read_at`."""
+        return self._source.read_at(offset, count)
 
     def read(self, count: int | None = -1) -> bytes:
-        """At most `count` bytes; all that is left for -1 or None."""
+        """See `PlacedReader.read`; raises `LimitError` when the parser has taken too long."""
         self._source.stopwatch.check()
-        left = max(0, self._source.size_bytes - self._place)
-        count = left if count is None or count < 0 else min(count, left)
-        data = self._source.read_at(self._place, count) if count else b""
-        self._place += len(data)
-        return data
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        """Fill `buffer`; returns how many bytes came."""
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        return super().read(count)
 
 
 def open_source(

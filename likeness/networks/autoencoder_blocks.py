@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -45,7 +46,7 @@ class Residual(nn.Module):
         return functional.leaky_relu(x + self.second(leaky(self.first(x))), 0.2)
 
 
-class SwapNetwork(nn.Module):
+class SwapNetwork(nn.Module, ABC):
     """Base of the autoencoders: one encoder for two identities, and a way to decode each.
 
     Attributes:
@@ -58,17 +59,17 @@ class SwapNetwork(nn.Module):
     output_px: int
     has_mask: bool
 
+    @abstractmethod
     def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Feature maps of the encoder, (N, C, H, W) each, fine to coarse; for perceptual losses."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """(N, 3, input_px, input_px) RGB in [0, 1] -> what both decoders start from."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, code: torch.Tensor, side: Side) -> torch.Tensor:
         """-> (N, 3 or 4, output_px, output_px) in [0, 1]: RGB, then the mask if there is one."""
-        raise NotImplementedError
 
     def forward(
         self, source: torch.Tensor, target: torch.Tensor

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 from likeness.errors import LikenessError, OutputError, why_not_written
+from likeness.media.placed import PlacedReader
 
 
 @contextmanager
@@ -62,41 +63,24 @@ class Channel:
         return ReadBack(self._file or io.BytesIO())  # type: ignore[return-value]
 
 
-class ReadBack(io.RawIOBase):
+class ReadBack(PlacedReader):
     """Reads a file that somebody else is writing, and leaves the writer's place alone."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
-        self._file, self._place = file, 0
+        self._file = file
 
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True."""
-        return True
-
-    def tell(self) -> int:
-        """Offset of the next byte."""
-        return self._place
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
-        if whence == os.SEEK_END:
-            here = self._file.tell()
-            offset += self._file.seek(0, os.SEEK_END)
-            self._file.seek(here)
-        elif whence == os.SEEK_CUR:
-            offset += self._place
-        self._place = offset
-        return offset
-
-    def read(self, count: int | None = -1) -> bytes:
-        """At most `count` bytes."""
+    def length(self) -> int:
+        """Bytes that were written so far."""
         here = self._file.tell()
-        self._file.seek(self._place)
-        data = self._file.read(-1 if count is None else count)
+        end = self._file.seek(0, os.SEEK_END)
         self._file.seek(here)
-        self._place += len(data)
+        return end
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """At most `count` bytes from `offset`."""
+        here = self._file.tell()
+        self._file.seek(offset)
+        data = self._file.read(count)
+        self._file.seek(here)
         return data
