@@ -153,6 +153,7 @@ def _fit(
             limit_s=60 * config.minutes,
             rollbacks=config.rollbacks,
             prefetch=2,
+            clock=hooks.clock,
         ),
         hooks.progress,
         watch,

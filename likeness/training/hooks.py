@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ class RunHooks:
             it similarity is not measured.
         say: gets sentences for the person who waits.
         stop: asked after every step; True ends the run in good order.
+        clock: seconds that the run's time is counted in; see `FitConfig.clock`.
     """
 
     allow: Callable[[Sequence[Consent]], object]
@@ -29,3 +31,4 @@ class RunHooks:
     embed: Callable[[ImageArray, FloatArray], FloatArray] | None = None
     say: Callable[[str], None] | None = None
     stop: Callable[[], bool] | None = None
+    clock: Callable[[], float] = time.monotonic

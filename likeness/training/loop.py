@@ -74,6 +74,7 @@ class FitConfig:
         rollbacks: how often a run whose loss is no number may go back to its last checkpoint, to go on from there
             with other batches at half the learning rate.
         prefetch: batches that are prepared ahead in a thread of their own.
+        clock: what `limit_s` and the run's seconds are read from; processor time where others use the machine too.
     """
 
     steps: int
@@ -91,6 +92,7 @@ class FitConfig:
     limit_s: float = 0.0
     rollbacks: int = 0
     prefetch: int = 0
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -201,12 +203,12 @@ class _Run:
         self.feeder = Feeder(
             batches, config.seed, config.steps * config.accumulate, config.prefetch
         )
-        self._clock, self._earlier_s = time.monotonic(), self.state.seconds
-        self._saved_at = self._clock
+        self._began_at, self._earlier_s = config.clock(), self.state.seconds
+        self._saved_at = time.monotonic()
         model.train()
 
     def seconds(self) -> float:
-        return self._earlier_s + time.monotonic() - self._clock
+        return self._earlier_s + self.config.clock() - self._began_at
 
     def out_of_time(self) -> bool:
         return 0 < self.config.limit_s <= self.seconds()
