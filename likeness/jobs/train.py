@@ -16,7 +16,7 @@ from likeness.types import Consent, Progress, Purpose
 
 if TYPE_CHECKING:
     from likeness.data.face_sets import FaceSet
-    from likeness.provenance import KeyStore
+    from likeness.provenance import KeyStore, Making
     from likeness.training.hooks import RunHooks
 
 
@@ -120,6 +120,7 @@ def train_pair(
         MissingExtraError: torch is not installed.
     """
     from likeness.data.face_sets import read_face_set
+    from likeness.jobs.timelapse import write_timelapse
 
     name = str(job.settings.get("generator", ""))
     if not name:
@@ -134,13 +135,17 @@ def train_pair(
             f"{job.out} holds a run already: go on with --resume, or choose another folder"
         )
     sets = [_placed(read_face_set(folder), folder) for folder in (job.source, job.target)]
-    hooks = _hooks(name, sets, permit, reports or TrainingReports())
+    making = _making(name, sets, permit)
+    hooks = _hooks(making, permit, reports or TrainingReports())
     if job.compare_identity:
         hooks = replace(hooks, embed=_embedder())
     try:
-        return dict(module.training(_settings(job), sets[0], sets[1], job.out, hooks))
+        figures = dict(module.training(_settings(job), sets[0], sets[1], job.out, hooks))
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "create") from error
+    if permit.keys is not None:
+        write_timelapse(job.out, making, permit.keys)
+    return figures
 
 
 def read_recipe(path: Path) -> Mapping[str, Any]:
@@ -171,18 +176,13 @@ def _placed(faces: FaceSet, folder: Path) -> FaceSet:
     return replace(faces, about={**faces.about, "folder": str(folder)})
 
 
-def _hooks(
-    name: str, sets: list[FaceSet], permit: TrainingPermit, reports: TrainingReports
-) -> RunHooks:
-    from likeness.provenance import Making, encode_marked, require_consent
-    from likeness.training.hooks import RunHooks
-    from likeness.types import ImageArray
+def _making(name: str, sets: Sequence[FaceSet], permit: TrainingPermit) -> Making:
+    """How the previews are made; one job whatever day the run is resumed on, so that its film carries one watermark."""
+    from likeness.provenance import Making
 
-    keys = permit.keys
-    maker = keys.maker_public_key() if keys is not None else None
     hashes = "".join(f.sha256 for f in sets)
-    number = hashlib.sha256(f"{name} {hashes} {permit.today}".encode()).digest()[:8]
-    making = Making(
+    number = hashlib.sha256(f"{name} {hashes}".encode()).digest()[:8]
+    return Making(
         generator=name,
         digital_source="compositeWithTrainedAlgorithmicMedia",
         consents=tuple(f.consent for f in sets),
@@ -190,6 +190,15 @@ def _hooks(
         today=permit.today,
         job_id=int.from_bytes(number, "big"),
     )
+
+
+def _hooks(making: Making, permit: TrainingPermit, reports: TrainingReports) -> RunHooks:
+    from likeness.provenance import encode_marked, require_consent
+    from likeness.training.hooks import RunHooks
+    from likeness.types import ImageArray
+
+    keys = permit.keys
+    maker = keys.maker_public_key() if keys is not None else None
 
     def encode(image: ImageArray) -> bytes:
         assert keys is not None

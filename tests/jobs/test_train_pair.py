@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -14,6 +15,7 @@ pytest.importorskip("onnx")
 
 from typer.testing import CliRunner
 
+from likeness import media
 from likeness.apps.cli import app
 from likeness.data.face_sets import read_face_set, write_face_set
 from likeness.errors import ConfigError, ConsentError, UsageError
@@ -69,6 +71,24 @@ def test_previews_carry_the_marks(done, keys):
     assert found.present and found.intact and found.trusted
     assert "compositeWithTrainedAlgorithmicMedia" in found.digital_source
     assert figures["step"] == 4 and said
+
+
+def test_two_previews_make_a_marked_film_and_one_makes_none(done, sets, keys, tmp_path):
+    out = done[0]
+    assert not (out / "timelapse.mp4").exists()  # a run of four steps has one preview
+    fast = {**TRAINING, "preview_every_s": 1e-6}
+    fast_job = job(sets, tmp_path / "run", settings={**SETTINGS, "training": fast})
+    train_pair(fast_job, TrainingPermit("research", TODAY, keys))
+    film = tmp_path / "run" / "timelapse.mp4"
+    previews = sorted((tmp_path / "run" / "previews").iterdir())
+    clip = media.open_clip(film)
+    assert len(previews) > 1 and len(clip.frames) == len(previews) + 8
+    first, preview = (next(iter(media.open_clip(p).frames)).image for p in (film, previews[0]))
+    height, width = preview.shape[:2]
+    assert np.abs(first[:height, :width].astype(float) - preview).mean() < 6
+    with film.open("rb") as file:
+        found = read_credentials(file, "video/mp4", keys.trust_anchors_pem())
+    assert found.intact and found.trusted
 
 
 def test_the_run_names_its_face_sets_and_consents(done, sets):
