@@ -19,6 +19,16 @@ Precision = Literal["auto", "float32", "bfloat16"]
 _SECTIONS = ("network", "training", "warp", "losses")
 
 
+_NOT_IDENTITY = (
+    "minutes",
+    "steps",
+    "measure_every_s",
+    "preview_every_s",
+    "checkpoint_every_s",
+    "tensorboard",
+)
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """What a recipe may set under [training].
@@ -44,6 +54,7 @@ class TrainingConfig:
         rollbacks: how often the run may go back to a checkpoint when the loss is no number.
         seed: of the initialisation, the batches and the variation.
         device: of torch.
+        tensorboard: whether figures are also written as TensorBoard events.
     """
 
     minutes: float = 20.0
@@ -66,6 +77,7 @@ class TrainingConfig:
     rollbacks: int = 3
     seed: int = 0
     device: str = "cpu"
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.accumulate) < 1:
@@ -111,7 +123,7 @@ class RunSettings:
     def identity(self) -> str:
         """JSON of what a checkpoint belongs to: everything but how long the run may take and what it reports."""
         facts = self.as_dict()
-        for key in ("minutes", "steps", "measure_every_s", "preview_every_s", "checkpoint_every_s"):
+        for key in _NOT_IDENTITY:
             del facts["training"][key]
         return json.dumps(facts, sort_keys=True)
 

@@ -15,6 +15,7 @@ from likeness.generators import _autoencoder_measuring as measuring
 from likeness.generators._autoencoder_settings import RunSettings
 from likeness.networks.autoencoder_blocks import SIDES, Side, SwapNetwork
 from likeness.training import FitResult
+from likeness.training.event_log import EventLog, require_event_log
 from likeness.training.hooks import RunHooks
 from likeness.training.loop import Moment
 from likeness.training.run_folder import PREVIEWS, write_metrics
@@ -58,6 +59,9 @@ class RunWatch:
         self._measured_s: float | None = None
         self._previewed_s: float | None = None
         self._first: Moment | None = None
+        self._events: EventLog | None = None
+        if settings.training.tensorboard:
+            require_event_log()
 
     def __call__(self, moment: Moment) -> bool:
         """Measure and show when it is time; True if the person asked to stop."""
@@ -86,6 +90,9 @@ class RunWatch:
         self.advice = measuring.advice(self.rows)
         row["advice"] = self.advice
         write_metrics(self.out, self.rows)
+        if self.settings.training.tensorboard:
+            self._events = self._events or EventLog(self.out, moment.step)
+            self._events.add(row)
         self._say(
             f"step {moment.step}: held-out DSSIM {row['dssim']:.4f}, {row['images_per_s']:.0f} faces/s; {self.advice}"
         )

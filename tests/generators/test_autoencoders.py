@@ -110,6 +110,25 @@ def test_previews_leave_through_the_encoder_only(trained, tmp_path):
     assert not [p for p in tmp_path.rglob("*") if p.suffix in pictures]
 
 
+def test_figures_are_written_as_tensorboard_events_when_asked_for(tmp_path):
+    events = pytest.importorskip("tensorboardX.proto.event_pb2")
+    from likeness.training.run_folder import read_metrics
+
+    run(tmp_path, hooks(), tensorboard=True)
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    data, told = file.read_bytes(), {}
+    while data:  # length, its checksum, the event, its checksum
+        size = int.from_bytes(data[:8], "little")
+        event = events.Event.FromString(data[12 : 12 + size])
+        told |= {(event.step, v.tag): v.simple_value for v in event.summary.value}
+        data = data[16 + size :]
+    rows = read_metrics(tmp_path)
+    rows = read_metrics(tmp_path)
+    assert rows
+    for row in rows:
+        assert told[int(row["step"]), "dssim"] == pytest.approx(row["dssim"], rel=1e-5)
+
+
 def test_a_swap_draws_the_source_decoder_into_the_targets_crop(trained):
     out, *_ = trained
     generator = registry.build("generators", "autoencoder_light", {"model": str(out)})
