@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from likeness.apps.config_folder import keys_folder
 from likeness.apps.progress import console, shown_progress
 from likeness.errors import UsageError
+
+if TYPE_CHECKING:
+    from likeness.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,31 @@ def _generator(request: TrainRequest, settings: dict[str, object]) -> dict[str, 
         raise UsageError(
             f"--purpose: expected one of {', '.join(get_args(Purpose))}, got {purpose!r}"
         )
+    processes, settings = _joined(settings)
     job = PairTraining(
         settings, request.source, request.target, out, request.minutes, request.resume
     )
     permit = TrainingPermit(cast(Purpose, purpose), date.today(), open_or_create(keys_folder()))
     with shown_progress() as progress, _stopped_by_ctrl_c() as stop:
-        reports = TrainingReports(progress, _say, stop)
+        reports = TrainingReports(progress, _say, stop, processes)
         figures = train_pair(job, permit, reports)
     _say(f"Model: {out}  Figures: {out / 'metrics.csv'}  Previews: {out / 'previews'}")
     return figures
+
+
+def _joined(settings: dict[str, object]) -> tuple[Processes | None, dict[str, object]]:
+    """The other processes of a run that `torchrun` started, and the recipe with this process's own device."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count < 2:
+        return None, settings
+    from likeness.training.processes import joined
+
+    table = settings.get("training", {})
+    training: dict[str, object] = dict(table) if isinstance(table, dict) else {}
+    device = str(training.get("device", "cpu"))
+    if device == "cuda":
+        training["device"] = f"cuda:{os.environ['LOCAL_RANK']}"
+    return joined(int(os.environ["RANK"]), count, device), {**settings, "training": training}
 
 
 def _say(text: str) -> None:

@@ -26,6 +26,7 @@ _NOT_IDENTITY = (
     "preview_every_s",
     "checkpoint_every_s",
     "tensorboard",
+    "device",
 )
 
 

@@ -43,7 +43,7 @@ def train(
         hooks: see `RunHooks`.
 
     Returns:
-        Figures on held-out faces.
+        Figures on held-out faces; of several processes the first one measures, and writes everything.
 
     Raises:
         ConsentError: the records do not cover the run.
@@ -73,11 +73,14 @@ def train(
     identity = settings.identity() + "".join(fingerprint(f) for f in sets.values())
     run_hash = hashlib.sha256(identity.encode()).hexdigest()[:16]
     facts = _facts(settings, sets, {s: len(rows) for s, (_, rows) in splits.items()}, run_hash)
-    write_about(out, facts)
+    if hooks.processes.first:
+        write_about(out, facts)
     learned, held = ({s: sets[s].take(splits[s][i]) for s in SIDES} for i in (0, 1))
     watch = RunWatch(settings, held, learned, out, hooks)
     watch.rows = read_metrics(out)
     result = _fit(settings, network, pools, (out, run_hash), hooks, watch)
+    if not hooks.processes.first:
+        return {"step": float(result.step)}
     return _finish(settings, result, network, watch, facts, out, source.margin)
 
 
@@ -91,9 +94,12 @@ def fingerprint(faces: FaceSet) -> str:
 
 
 def make_batches(
-    settings: RunSettings, pools: Mapping[Side, FacePool], sizes_px: tuple[int, int]
+    settings: RunSettings,
+    pools: Mapping[Side, FacePool],
+    sizes_px: tuple[int, int],
+    processes: int = 1,
 ) -> Callable[[int, np.random.Generator], dict[str, Any]]:
-    """Batches of both identities for the loop."""
+    """Batches of both identities for the loop of each of so many processes."""
     config = settings.training
 
     def batches(number: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def make_batches(
             "inputs": inputs,
             "targets": targets,
             "regions": regions,
-            "step": number // config.accumulate,
+            "step": number // (config.accumulate * processes),
         }
 
     return batches
@@ -136,7 +142,7 @@ def _fit(
     return fit(
         pair,
         SwapLoss(settings.losses, features_of(config.perceptual_from, settings.losses)),
-        make_batches(settings, pools, (network.input_px, network.output_px)),
+        make_batches(settings, pools, (network.input_px, network.output_px), hooks.processes.count),
         FitConfig(
             steps=config.steps,
             out=out / CHECKPOINTS,
@@ -153,6 +159,7 @@ def _fit(
             limit_s=60 * config.minutes,
             rollbacks=config.rollbacks,
             prefetch=2,
+            processes=hooks.processes,
             clock=hooks.clock,
         ),
         hooks.progress,

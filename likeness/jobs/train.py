@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from likeness.data.face_sets import FaceSet
     from likeness.provenance import KeyStore, Making
     from likeness.training.hooks import RunHooks
+    from likeness.training.processes import Processes
 
 
 def train(
@@ -98,11 +99,13 @@ class TrainingReports:
         progress: see `likeness.types.Progress`.
         say: gets a sentence at every measurement.
         stop: asked after every step; True ends the run in good order.
+        processes: this process among those of a run on several devices, see `likeness.training.processes`; None = alone.
     """
 
     progress: Progress | None = None
     say: Callable[[str], None] | None = None
     stop: Callable[[], bool] | None = None
+    processes: Processes | None = None
 
 
 def train_pair(
@@ -130,20 +133,22 @@ def train_pair(
     module = registry.load("generators", name)
     if not hasattr(module, "training"):
         raise ConfigError(f"the generator {name!r} is not trained; use it directly")
-    if (job.out / "run.json").exists() and not job.resume:
+    reports = reports or TrainingReports()
+    first = reports.processes is None or reports.processes.first
+    if first and (job.out / "run.json").exists() and not job.resume:
         raise UsageError(
             f"{job.out} holds a run already: go on with --resume, or choose another folder"
         )
     sets = [_placed(read_face_set(folder), folder) for folder in (job.source, job.target)]
     making = _making(name, sets, permit)
-    hooks = _hooks(making, permit, reports or TrainingReports())
+    hooks = _hooks(making, permit, reports)
     if job.compare_identity:
         hooks = replace(hooks, embed=_embedder())
     try:
         figures = dict(module.training(_settings(job), sets[0], sets[1], job.out, hooks))
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "create") from error
-    if permit.keys is not None:
+    if permit.keys is not None and first:
         write_timelapse(job.out, making, permit.keys)
     return figures
 
@@ -195,6 +200,7 @@ def _making(name: str, sets: Sequence[FaceSet], permit: TrainingPermit) -> Makin
 def _hooks(making: Making, permit: TrainingPermit, reports: TrainingReports) -> RunHooks:
     from likeness.provenance import encode_marked, require_consent
     from likeness.training.hooks import RunHooks
+    from likeness.training.processes import ALONE
     from likeness.types import ImageArray
 
     keys = permit.keys
@@ -213,6 +219,7 @@ def _hooks(making: Making, permit: TrainingPermit, reports: TrainingReports) -> 
         encode=encode if keys is not None else None,
         say=reports.say,
         stop=reports.stop,
+        processes=reports.processes or ALONE,
     )
 
 

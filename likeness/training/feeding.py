@@ -21,13 +21,17 @@ class Feeder:
         seed: of their random numbers.
         count: how many there are in all; none is prepared beyond.
         ahead: how many are prepared ahead; 0 makes each when it is asked for.
+        stride: from one number that is asked for to the next: the others belong to other processes.
 
     Attributes:
         waited_s: seconds that `get` took so far: what the preparation costs the loop.
     """
 
-    def __init__(self, batches: Batches, seed: int, count: int, ahead: int = 0) -> None:
-        self._batches, self._seed, self._count, self._ahead = batches, seed, count, ahead
+    def __init__(
+        self, batches: Batches, seed: int, count: int, ahead: int = 0, stride: int = 1
+    ) -> None:
+        self._batches, self._seed, self._count = batches, seed, count
+        self._ahead, self._stride = ahead, stride
         self._pool = ThreadPoolExecutor(1, "batches") if ahead else None
         self._pending: dict[tuple[int, int], Future[Any]] = {}
         self.waited_s = 0.0
@@ -38,7 +42,8 @@ class Feeder:
         if self._pool is None:
             batch = self._make(number, attempt)
         else:
-            for coming in range(number, min(number + 1 + self._ahead, self._count)):
+            end = min(number + 1 + self._ahead * self._stride, self._count)
+            for coming in range(number, end, self._stride):
                 if (coming, attempt) not in self._pending:
                     self._pending[coming, attempt] = self._pool.submit(self._make, coming, attempt)
             batch = self._pending.pop((number, attempt)).result()

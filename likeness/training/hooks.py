@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from likeness.training.processes import ALONE, Processes
 from likeness.types import Consent, FloatArray, ImageArray, Progress
 
 
@@ -22,6 +23,7 @@ class RunHooks:
             it similarity is not measured.
         say: gets sentences for the person who waits.
         stop: asked after every step; True ends the run in good order.
+        processes: this process among those of the run, see `likeness.training.processes`.
         clock: seconds that the run's time is counted in; see `FitConfig.clock`.
     """
 
@@ -31,4 +33,5 @@ class RunHooks:
     embed: Callable[[ImageArray, FloatArray], FloatArray] | None = None
     say: Callable[[str], None] | None = None
     stop: Callable[[], bool] | None = None
+    processes: Processes = ALONE
     clock: Callable[[], float] = time.monotonic

@@ -23,6 +23,7 @@ import torch
 from likeness.errors import LikenessError
 from likeness.training.checkpoints import TrainingState, latest, restore, write
 from likeness.training.feeding import Batches, Feeder
+from likeness.training.processes import ALONE, Processes
 from likeness.types import IndexArray, Progress
 
 LossFunction = Callable[[Any, Any], torch.Tensor]
@@ -66,14 +67,15 @@ class FitConfig:
         checkpoint_every_s: seconds between checkpoints; 0 = only by steps.
         clip_norm: largest norm of the gradient; 0 = any.
         run: what identifies the run, e.g. a hash of its recipe: a checkpoint of another run is refused.
-        accumulate: batches whose gradients are averaged for one step; batches are then numbered from
-            step * accumulate.
+        accumulate: batches whose gradients are averaged for one step by each process; batches are then numbered from
+            step * accumulate * processes.count.
         precision: `bfloat16` runs the loss under autocast; weights and optimiser stay float32.
         average: decay of a moving average of the weights (0 = none kept), reached gradually in the first steps.
         limit_s: training time after which the run stops, all processes together; 0 = none.
         rollbacks: how often a run whose loss is no number may go back to its last checkpoint, to go on from there
             with other batches at half the learning rate.
         prefetch: batches that are prepared ahead in a thread of their own.
+        processes: this process among those of the run.
         clock: what `limit_s` and the run's seconds are read from; processor time where others use the machine too.
     """
 
@@ -92,6 +94,7 @@ class FitConfig:
     limit_s: float = 0.0
     rollbacks: int = 0
     prefetch: int = 0
+    processes: Processes = ALONE
     clock: Callable[[], float] = time.monotonic
 
 
@@ -146,14 +149,15 @@ def fit(
     run = _Run(model, loss_fn, batches, config)
     losses: list[float] = []
     try:
-        while run.state.step < config.steps and not run.out_of_time():
+        while run.state.step < config.steps and not run.agreed(run.out_of_time()):
             loss = run.step()
             if loss is None:
                 continue  # gone back to a checkpoint
             losses.append(loss)
-            stop = watch is not None and _watched(watch, run, loss)
-            run.checkpoint(last=stop or run.out_of_time() or run.state.step == config.steps)
-            if progress is not None:
+            stop = watch is not None and config.processes.first and _watched(watch, run, loss)
+            stop = run.agreed(stop or run.out_of_time())
+            run.checkpoint(last=stop or run.state.step == config.steps)
+            if progress is not None and config.processes.first:
                 progress("train", run.state.step, config.steps)
             if stop:
                 break
@@ -200,9 +204,9 @@ class _Run:
         if newest:
             restore(newest, self.state, self.identity)
         self.resumed_from = self.state.step
-        self.feeder = Feeder(
-            batches, config.seed, config.steps * config.accumulate, config.prefetch
-        )
+        stride = config.processes.count
+        count = config.steps * config.accumulate * stride
+        self.feeder = Feeder(batches, config.seed, count, config.prefetch, stride)
         self._began_at, self._earlier_s = config.clock(), self.state.seconds
         self._saved_at = time.monotonic()
         model.train()
@@ -213,20 +217,27 @@ class _Run:
     def out_of_time(self) -> bool:
         return 0 < self.config.limit_s <= self.seconds()
 
+    def agreed(self, value: bool) -> bool:
+        """What the first process says."""
+        return self.config.processes.told_by_first(value, next(self.state.model.parameters()))
+
     def step(self) -> float | None:
         """One optimiser step; its loss, or None if the run had to go back."""
-        state, config = self.state, self.config
+        state, config, processes = self.state, self.config, self.config.processes
         rate = config.learning_rate(state.step) * 0.5**state.rollbacks
         for group in state.optimiser.param_groups:
             group["lr"] = rate * group.get("rate_scale", 1.0)
         state.optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for number in range(config.accumulate):
-            batch = self.feeder.get(state.step * config.accumulate + number, state.rollbacks)
+            place = (state.step * config.accumulate + number) * processes.count + processes.rank
+            batch = self.feeder.get(place, state.rollbacks)
             with self._precision():
                 loss = self.loss_fn(state.model, batch) / config.accumulate
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+        processes.average_gradients(state.model)
+        total = processes.mean(total, next(state.model.parameters()))
         norm = float(
             torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm or math.inf)
         )
@@ -250,6 +261,8 @@ class _Run:
         by_step = every > 0 and self.state.step % every == 0
         if last or by_step or 0 < config.checkpoint_every_s <= since:
             self.state.seconds = self.seconds()
+            if not config.processes.first:
+                return
             write(config.out, self.state, self.identity)
             self._saved_at = time.monotonic()
 
@@ -262,6 +275,7 @@ class _Run:
     def _go_back(self, loss: float, norm: float) -> None:
         """To the last checkpoint, before the optimiser spoils the weights; raises if that is not allowed."""
         state, config = self.state, self.config
+        config.processes.wait()  # the first one may still be writing it
         newest = latest(config.out)
         if state.rollbacks >= config.rollbacks or newest is None:
             raise LikenessError(
