@@ -49,8 +49,10 @@ def run_swap(request: SwapRequest) -> int:
     options = _options(request)
     with shown_progress() as progress:
         if request.minutes is not None:
+            from likeness.jobs.swap_place import check_before_training
             from likeness.jobs.swap_training import LIGHT, PairPlan, train_people
 
+            check_before_training(request.target, request.out, permit, options)
             run = train_people(
                 PairPlan(
                     request.source,
@@ -97,12 +99,15 @@ def summary_lines(done: Swap) -> list[str]:
 
 def _permit(request: SwapRequest) -> SwapPermit:
     from likeness.jobs.swap import SwapPermit
+    from likeness.jobs.swap_model import run_consents
     from likeness.provenance.consent import read_consent
     from likeness.provenance.keys import open_or_create
 
     keys = open_or_create(keys_folder())
     records = tuple(read_consent(path, keys.maker_public_key()) for path in request.consent)
     purposes = {r.consent.purpose for r in records}
+    if request.model is not None:
+        purposes |= {c.purpose for c in run_consents(request.model)}
     if request.purpose is None and len(purposes) > 1:
         raise UsageError(
             f"the records allow different purposes ({', '.join(sorted(purposes))}); say which with --purpose"

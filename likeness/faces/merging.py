@@ -4,8 +4,8 @@ Colour and outline are worked out on the aligned crop, where a face that moves s
 does not smear. Sharpness and grain are worked out in the frame, where pixels have their true size. Pixels outside the
 outline are not touched.
 
-Not here: parsing of what is in front of a face (hair, hands, glasses). The project has nothing that was measured to do it;
-colour fits ignore such pixels, the outline does not.
+What is in front of a face (hands, microphones) is found in `occluders`, from the whole clip; colour fits ignore such
+pixels in any case.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class MergeConfig:
         erode: taken off the outline all round; negative grows it.
         erode_top, erode_bottom, erode_left, erode_right: taken off further at that edge of the upright face.
         feather: softness of the rim (standard deviation).
+        occluders: whether what passes in front of the face is left alone; see `occluders.UsualFace`. Not with `hull`.
         colour: see `colour.fit_colour`; `seamless` is `mean_std_lab` and then the membrane of `membrane.fit_membrane`.
         colour_strength: 0 leaves the colours, 1 fits them in full.
         sharpness: 0 leaves it, 1 matches it in full.
@@ -55,6 +56,7 @@ class MergeConfig:
     erode_left: float = 0.0
     erode_right: float = 0.0
     feather: float = 0.035
+    occluders: bool = False
     colour: MergeColour = "seamless"
     colour_strength: float = 1.0
     sharpness: float = 1.0
@@ -71,6 +73,8 @@ class MergeConfig:
         for name in ("colour_fade_s", "mask_fade_s", "detail_fade_s"):
             if not 0.0 <= getattr(self, name) <= 10.0:
                 raise ConfigError(f"merge: {name} is within 0-10 s, got {getattr(self, name)}")
+        if self.occluders and self.mask == "hull":
+            raise ConfigError("merge: occluders need mask = product or learned, got hull")
         self.shape()
 
     def shape(self) -> MaskShape:

@@ -17,12 +17,12 @@ import numpy as np
 
 from likeness import weights
 from likeness.errors import ConfigError, WeightsError
-from likeness.training.run_folder import read_about
+from likeness.training.run_folder import GRAPH, read_about
 
 if TYPE_CHECKING:
     from likeness.networks.autoencoder_blocks import SwapNetwork
 
-GRAPH, TENSORS = "model.onnx", "model.safetensors"
+TENSORS = "model.safetensors"
 FORMAT = "likeness-swap-1"
 TOLERANCE = 2e-3
 """Largest difference between the graph and the network, in units of [0, 1]: half a grey level."""

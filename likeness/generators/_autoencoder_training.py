@@ -23,7 +23,7 @@ from likeness.networks.autoencoder_blocks import SIDES, Side, SwapNetwork
 from likeness.networks.patch_discriminator import PatchDiscriminator
 from likeness.training import FitConfig, FitResult, epoch_indices, fit
 from likeness.training.hooks import RunHooks
-from likeness.training.run_folder import CHECKPOINTS, read_metrics, write_about
+from likeness.training.run_folder import CHECKPOINTS, GRAPH, read_metrics, write_about
 
 LEAST_FACES = 16
 """Fewer faces of one identity than this cannot be split into learned and held-out ones."""
@@ -211,6 +211,8 @@ def _finish(
     figures |= {"onnx_difference": error, "rollbacks": float(result.rollbacks)}
     # of this process: the share of the time that the loop waited for batches
     figures["waited_share"] = result.waited_s / max(result.seconds, 1e-9)
+    # binds the graph to the records it was trained under: another graph in its place is refused
+    facts = {**facts, "graph_sha256": hashlib.sha256((out / GRAPH).read_bytes()).hexdigest()}
     write_about(out, {**facts, "figures": figures, "error_map": watch.maps, "advice": watch.advice})
     return figures
 

@@ -6,20 +6,17 @@ Frames stream through; the report is made of figures that were taken on the way 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
-from datetime import date
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from likeness import faces, media, registry
+from likeness import faces, registry
 from likeness.errors import ConfigError, UsageError
 from likeness.faces.merging import MergeConfig
-from likeness.faces.smoothing import SmoothingConfig
 from likeness.jobs.consenting import Embed, KnownPerson, known_people
 from likeness.jobs.swap_cast import (
     Cast,
@@ -29,84 +26,26 @@ from likeness.jobs.swap_cast import (
     cast_model,
     cast_sources,
 )
-from likeness.jobs.swap_frames import FramesPlan, SwappedFrame, swapped_frames
-from likeness.jobs.swap_model import TrainedPair, read_trained_pair
+from likeness.jobs.swap_frames import FramesPlan, SwappedFrame, learned_usual, swapped_frames
+from likeness.jobs.swap_making import facts_of_job
+from likeness.jobs.swap_model import (
+    TrainedPair,
+    known_with_run,
+    read_trained_pair,
+    require_usable,
+)
+from likeness.jobs.swap_options import SwapOptions, SwapPermit
+from likeness.jobs.swap_place import checked_place, opened, write_options
 from likeness.jobs.swap_quality import QualityWatch
-from likeness.jobs.swap_report import SwapReport, write_swap_report
-from likeness.provenance.consent import ConsentRecord, require_consent
-from likeness.provenance.keys import KeyStore
-from likeness.provenance.making import Ingredient, Making
+from likeness.jobs.swap_report import SwapReport, remove_old_report, write_swap_report
+from likeness.provenance.consent import require_consent
+from likeness.provenance.making import Making
 from likeness.provenance.writing import Written, write_marked
 from likeness.provenance.writing_frames import GeneratedFrame
-from likeness.provenance.writing_target import Target, WriteOptions, check_target
 from likeness.report.swap_figures import SwapFigures
-from likeness.types import Clip, Consent, FactValue, Frame, Progress, Purpose
+from likeness.types import Clip, FactValue, FloatArray, Frame, Progress
 
-
-@dataclass(frozen=True)
-class SwapPermit:
-    """Who may be swapped, and what for.
-
-    Attributes:
-        records: a consent record for everyone who is generated or generated over; their references lie beside them.
-        purpose: every record must allow it.
-        today: the day on which they must hold.
-        keys: of this installation; they sign the result.
-    """
-
-    records: tuple[ConsentRecord, ...]
-    purpose: Purpose
-    today: date
-    keys: KeyStore
-
-
-@dataclass(frozen=True)
-class SwapOptions:
-    """How to swap.
-
-    Attributes:
-        generator: name of the generator; with a trained run it is known already.
-        options: its configuration.
-        model: folder of a training run, or a graph of one; None for generators without training.
-        sources: pictures and clips of the person whose face is given; none: two people of the target exchange faces.
-        person: which person of the target is replaced, 1 = the one with most faces.
-        first, last: frames to swap, from first up to, but not including, last; all others stay as they are.
-        merge: see `MergeConfig`.
-        touch_ups: (first, end, settings): frames that are merged with other settings.
-        smoothing: of the landmarks over time.
-        seed: of the generators and the grain.
-        threads: of the networks; 0 = one per physical core.
-        detectors: whether the report asks our own detectors about the unmarked frames.
-        crf, preset: of the encoder, see `WriteOptions`.
-        limits: of the files.
-    """
-
-    generator: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    model: Path | None = None
-    sources: tuple[Path, ...] = ()
-    person: int | None = None
-    first: int = 0
-    last: int | None = None
-    merge: MergeConfig = field(default_factory=MergeConfig)
-    touch_ups: tuple[tuple[int, int, MergeConfig], ...] = ()
-    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
-    seed: int = 0
-    threads: int = 0
-    detectors: bool = True
-    crf: int = 18
-    preset: str = "veryfast"
-    limits: media.Limits = field(default_factory=media.Limits)
-
-    def __post_init__(self) -> None:
-        if self.first < 0 or (self.last is not None and self.last <= self.first):
-            raise UsageError(
-                f"--frames: expected A:B with 0 <= A < B, got {self.first}:{self.last}"
-            )
-        if self.model is not None and self.sources:
-            raise UsageError(
-                "a trained model holds its source already: give --model or --source, not both"
-            )
+__all__ = ["Swap", "SwapOptions", "SwapPermit", "merge_config", "swap", "watched"]
 
 
 @dataclass(frozen=True)
@@ -159,22 +98,26 @@ def swap(
     require_consent(consents, permit.purpose, permit.today, permit.keys.maker_public_key())
     name, settings = _generator_of(options, pair)
     with ExitStack() as stack:
-        clip = _opened(target, options, stack)
-        sources = [_opened(path, options, stack) for path in options.sources]
-        making = _making((clip, sources), (name, settings, pair), permit, options, consents)
-        write = WriteOptions(
-            audio_from=clip if clip.kind == "video" and clip.audio is not None else None,
-            fps=clip.fps or None,
-            crf=options.crf,
-            preset=options.preset,
-            progress=progress,
+        clip = opened(target, options, stack)
+        sources = [opened(path, options, stack) for path in options.sources]
+        making = Making(
+            generator=name,
+            digital_source="compositeWithTrainedAlgorithmicMedia",
+            consents=consents,
+            purpose=permit.purpose,
+            today=permit.today,
+            weights=pair.weights if pair else "",
+            **facts_of_job((clip, sources), _told(settings, options), permit.today),
         )
-        place = check_target(out, clip.size_wh, making, permit.keys, write)
-        _check_kind(clip, place, options)
+        write = write_options(clip, options, progress)
+        place = checked_place(out, (clip, options), making, permit.keys, write)
         kit = _kit(permit, options, pair)
         cast = _cast(kit, clip, sources, (name, settings), options, progress)
+        replacements = cast.replacements
+        if any(c.occluders for c in (options.merge, *(t[2] for t in options.touch_ups))):
+            replacements = tuple(replace(r, usual=learned_usual(clip, r)) for r in replacements)
         plan = FramesPlan(
-            cast.replacements,
+            replacements,
             options.first,
             options.last,
             options.merge,
@@ -185,27 +128,21 @@ def swap(
         seconds: dict[str, float] = {}
         stream = swapped_frames(clip, plan, seconds)
         written = write_marked(watched(stream, watch), out, making, permit.keys, write)
-        trained_mean = pair.source_mean if pair else None
-        mean = cast.source_mean if trained_mean is None else trained_mean
-        figures = watch.figures(kit.embed, mean, kit.models, _told(making, options))
+        remove_old_report(out)
+        told: dict[str, FactValue] = {"generator": name, **making.settings}
+        mean = _mean_of_source(cast, kit, pair, permit)
+        figures = watch.figures(kit.embed, mean, kit.models, told)
         figures = replace(figures, seconds=seconds)
-        if options.detectors:
-            if progress is not None:
-                progress("asking the detectors", 0, None)
-            figures = replace(figures, **watch.ask_detectors(clip.fps))  # type: ignore[arg-type]
         report = SwapReport(
             clip, out, making, permit.keys, place.permission.visible_label or "", cast.source_crop
         )
         html, json = write_swap_report(report, figures, watch.samples)
+        if options.detectors:  # last, so that a broken one costs no more than its own figures
+            if progress is not None:
+                progress("asking the detectors", 0, None)
+            figures = replace(figures, **watch.ask_detectors(clip.fps))  # type: ignore[arg-type]
+            html, json = write_swap_report(report, figures, watch.samples)
     return Swap(written, figures, html, json)
-
-
-def _opened(path: Path, options: SwapOptions, stack: ExitStack) -> Clip:
-    clip = media.open_clip(path, options.limits)
-    stack.callback(clip.frames.close)
-    if clip.kind == "audio":
-        raise UsageError(f"{path.name}: expected a picture or video, got a recording")
-    return clip
 
 
 def _generator_of(options: SwapOptions, pair: TrainedPair | None) -> tuple[str, dict[str, Any]]:
@@ -213,60 +150,27 @@ def _generator_of(options: SwapOptions, pair: TrainedPair | None) -> tuple[str, 
     if pair is not None:
         return pair.generator, {**options.options, "model": str(options.model)}
     name = options.generator or "landmark_swap"
-    if registry.part("generators", name).info.get("trainable") and "model" not in options.options:
+    if registry.part("generators", name).info.get("trainable"):
         raise UsageError(
             f"the generator {name} needs a trained model: give --model RUN, or train one from --source with --minutes"
         )
     return name, dict(options.options)
 
 
-def _check_kind(clip: Clip, place: Target, options: SwapOptions) -> None:
-    if place.kind != clip.kind:
-        raise UsageError(
-            f"{place.path.name}: the target {clip.name} is a {clip.kind}, the result's name is that of a {place.kind}"
-        )
-    count = len(clip.frames)
-    if options.first >= count:
-        raise UsageError(
-            f"--frames: {clip.name} has {count} frames, got a start at {options.first}"
-        )
-
-
-def _making(
-    footage: tuple[Clip, Sequence[Clip]],
-    generator: tuple[str, Mapping[str, Any], TrainedPair | None],
-    permit: SwapPermit,
-    options: SwapOptions,
-    consents: Sequence[Consent],
-) -> Making:
-    clip, sources = footage
-    name, settings, pair = generator
-    parts = [Ingredient(clip.name, clip.sha256, _media_type(clip), "target")]
-    parts += [Ingredient(s.name, s.sha256, _media_type(s), "source") for s in sources]
+def _told(settings: Mapping[str, Any], options: SwapOptions) -> dict[str, FactValue]:
+    """The settings that the credentials and the report name."""
     told: dict[str, FactValue] = {f"merge.{k}": v for k, v in asdict(options.merge).items()}
     told |= {k: v for k, v in settings.items() if k != "model"}
-    told |= {"first_frame": options.first, "last_frame": options.last, "seed": options.seed}
-    return Making(
-        generator=name,
-        digital_source="compositeWithTrainedAlgorithmicMedia",
-        consents=tuple(consents),
-        purpose=permit.purpose,
-        today=permit.today,
-        job_id=job_number([p.sha256 for p in parts], told, permit.today),
-        ingredients=tuple(parts),
-        weights=pair.weights if pair else "",
-        settings=told,
-    )
-
-
-def job_number(hashes: Sequence[str], settings: Mapping[str, FactValue], today: date) -> int:
-    """64 bits that name the job: the same inputs, settings and day give the same number."""
-    text = repr((list(hashes), sorted(settings.items()), today.isoformat()))
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big")
-
-
-def _media_type(clip: Clip) -> str:
-    return clip.raw.media_type if clip.raw is not None else "application/octet-stream"
+    for number, (first, end, merge) in enumerate(options.touch_ups, start=1):
+        changed = {k: v for k, v in asdict(merge).items() if v != told[f"merge.{k}"]}
+        told[f"touch_up.{number}"] = " ".join(
+            [f"{first}:{end}", *(f"{k}={v}" for k, v in changed.items())]
+        )
+    return told | {
+        "first_frame": options.first,
+        "last_frame": options.last,
+        "seed": options.seed,
+    }
 
 
 def _kit(permit: SwapPermit, options: SwapOptions, pair: TrainedPair | None) -> Caster:
@@ -276,7 +180,7 @@ def _kit(permit: SwapPermit, options: SwapOptions, pair: TrainedPair | None) -> 
     embed: Embed = DlibEmbedder()
     known: tuple[KnownPerson, ...] = known_people(permit.records, embed, models)
     if pair is not None:
-        known += pair.people
+        known = known_with_run(known, permit.records, pair)
     return Caster(models, embed, known, options.smoothing, options.limits)
 
 
@@ -291,11 +195,26 @@ def _cast(
     last = len(clip.frames) if options.last is None else min(options.last, len(clip.frames))
     people = kit.people(clip, range(options.first, last), progress)
     if options.model is not None:
-        return cast_model(kit, clip, people, options.person, build_generator(*generator))
+        trained = build_generator(*generator)
+        require_usable(trained, str(options.model))
+        return cast_model(kit, clip, people, options.person, trained)
     if sources:
         return cast_sources(kit, clip, people, sources, options.person, build_generator(*generator))
     pair = [build_generator(*generator) for _ in range(2)]
     return cast_exchange(kit, clip, people, options.person, pair)
+
+
+def _mean_of_source(
+    cast: Cast, kit: Caster, pair: TrainedPair | None, permit: SwapPermit
+) -> FloatArray | None:
+    """Mean embedding of the identity that is given; of a trained one, its face set's or its record's references'."""
+    if pair is None or pair.source_mean is not None:
+        return cast.source_mean if pair is None else pair.source_mean
+    records = [r for r in permit.records if r.consent.references]
+    for record, person in zip(records, kit.known, strict=False):
+        if record.consent == pair.consents[0]:
+            return np.asarray(person.embeddings.mean(axis=0), np.float32)
+    return None
 
 
 def watched(
@@ -313,12 +232,6 @@ def watched(
             part = emphasis[y0:y1, x0:x1]
             np.maximum(part, np.clip(face.merged.alpha, 0.0, 1.0), out=part)
         yield GeneratedFrame(swapped.frame.image, swapped.frame.time_s, emphasis)
-
-
-def _told(making: Making, options: SwapOptions) -> dict[str, FactValue]:
-    told: dict[str, FactValue] = {"generator": making.generator, **making.settings}
-    told["touch_ups"] = len(options.touch_ups)
-    return told
 
 
 def merge_config(texts: Sequence[str], base: MergeConfig | None = None) -> MergeConfig:

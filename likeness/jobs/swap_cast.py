@@ -108,16 +108,17 @@ def cast_sources(
         ConsentError: somebody is covered by no record, or the source files show different people.
     """
     target = kit.target(clip, people, person)
-    given, names = [], set()
+    given, shown_people = [], []
     for source in sources:
         indices = media.sample(source, media.Sampling("evenly", SOURCE_FRAMES))
         shown = kit.people(source, indices)
         found = chosen_person(likely_meant(shown, kit.known), None, source.name)
-        names.add(require_covered(source, found, kit.known, kit.embed))
+        shown_people.append(require_covered(source, found, kit.known, kit.embed))
         given.append((source, found))
-    if len(names) != 1:
+    if any(p is not shown_people[0] for p in shown_people):
+        names = sorted({p.name for p in shown_people})
         raise ConsentError(
-            f"references: the source files show different people ({', '.join(sorted(names))}); one identity is given"
+            f"references: the source files show different people ({', '.join(names)}); one identity is given"
         )
     crop = best_source(given, target.track)
     mean = np.concatenate([p.embeddings for _, p in given]).mean(axis=0)
@@ -170,10 +171,7 @@ def cast_model(
     target = kit.target(clip, people, person)
     margin = float(getattr(getattr(generator, "facts", None), "margin", MARGIN))
     part = Replacement(target.track, generator, None, crop_size(target.track, margin), margin)
-    name = require_covered(clip, target, kit.known, kit.embed)
-    others = [k for k in kit.known if k.name != name]
-    mean = others[0].embeddings.mean(axis=0) if len(others) == 1 else None
-    return Cast((part,), (target,), mean, None)
+    return Cast((part,), (target,), None, None)
 
 
 def build_generator(name: str, options: Mapping[str, Any]) -> Generator:

@@ -20,6 +20,7 @@ from likeness.errors import ContractError
 from likeness.faces import align
 from likeness.faces.geometry import transform
 from likeness.faces.merging import MergeConfig, Merged, MergeState, merge
+from likeness.faces.occluders import UsualFace
 from likeness.jobs.ahead import ahead
 from likeness.types import (
     Clip,
@@ -37,6 +38,7 @@ MARGIN = 0.25
 MOST_TURNED_DEG = 75.0
 LEAST_EYES_PX = 8.0
 LONGEST_BRIDGE = 5  # frames in which the face was not seen and its place is interpolated
+_LOOKS = 60  # frames from which the usual look of a face is learned
 SHORTEST_PART = 0.25  # of the face inside the picture
 
 
@@ -50,6 +52,7 @@ class Replacement:
         source: the identity, for generators that are shown one; None for trained pairs.
         size_px: side of the crops that the generator gets.
         margin: of the crops, see `faces.align`.
+        usual: what the face looks like in this clip; None: nothing is known of what passes in front of it.
     """
 
     track: FaceTrack
@@ -57,6 +60,7 @@ class Replacement:
     source: FaceCrop | None = None
     size_px: int = 256
     margin: float = MARGIN
+    usual: UsualFace | None = None
 
 
 @dataclass(frozen=True)
@@ -258,10 +262,33 @@ def _merge(made: _Made, plan: FramesPlan, states: Mapping[int, MergeState]) -> S
     config = plan.config_at(frame.index)
     faces = []
     for number, target, generated in made.crops:
+        if config.occluders:
+            generated = _without_front(plan.replacements[number], target, generated, frame.index)
         merged = merge(frame, target, generated, config, states[number])
         frame = replace(frame, image=merged.image)
         faces.append(SwappedFace(target, generated, merged))
     return SwappedFrame(frame, made.frame.image, tuple(faces))
+
+
+def _without_front(who: Replacement, target: FaceCrop, generated: FaceCrop, index: int) -> FaceCrop:
+    """The generated crop, its mask without what is in front of the target's face."""
+    if who.usual is None:
+        return generated
+    row = int(np.searchsorted(who.track.frame_indices, index))
+    front = who.usual.in_front(target, who.track.pose_deg[row])
+    return replace(generated, mask=generated.mask * (1.0 - front))
+
+
+def learned_usual(clip: Clip, who: Replacement) -> UsualFace:
+    """What a person looks like in a clip, from frames all over it."""
+    seen = np.flatnonzero(~who.track.bridged)
+    rows = seen[np.linspace(0, len(seen) - 1, min(_LOOKS, len(seen))).round().astype(int)]
+    wanted = {int(who.track.frame_indices[r]): int(r) for r in rows}
+    crops, poses = [], []
+    for frame in clip.frames.at(sorted(wanted)):
+        crops.append(target_crop(frame, who))
+        poses.append(who.track.pose_deg[wanted[frame.index]])
+    return UsualFace(crops, np.array(poses, np.float32))
 
 
 def _timed(spent: Seconds, stage: str, call: Callable[[], _T]) -> _T:

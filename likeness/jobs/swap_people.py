@@ -105,20 +105,23 @@ def described(people: Sequence[Person]) -> str:
     return "\n".join(f"  {p.number}: {_seen(p.track)} faces, {p.where}" for p in people)
 
 
-def require_covered(clip: Clip, person: Person, people: Sequence[KnownPerson], embed: Embed) -> str:
-    """Stop unless every track of a person matches one of the records; returns the record's name.
+def require_covered(
+    clip: Clip, person: Person, people: Sequence[KnownPerson], embed: Embed
+) -> KnownPerson:
+    """Stop unless every track of a person matches one of the records; returns whom the record is about.
 
     Raises:
         ConsentError: a track matches nobody, or its tracks match different people.
     """
     matches = match_people(track_embeddings(clip, person.tracks, embed), people, person.tracks)
-    names = {people[m.person].name for m in matches}
-    if len(names) != 1:
+    found = sorted({m.person for m in matches})
+    if len(found) != 1:
+        names = " and like ".join(people[i].name for i in found)
         raise ConsentError(
-            f"references: person {person.number} of {clip.name} ({person.where}) looks like {' and like '.join(sorted(names))} "
+            f"references: person {person.number} of {clip.name} ({person.where}) looks like {names} "
             "at different times; cut the clip, or choose frames with --frames"
         )
-    return names.pop()
+    return people[found[0]]
 
 
 def likely_meant(people: Sequence[Person], known: Sequence[KnownPerson]) -> Sequence[Person]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from likeness import media
+from likeness.errors import OutputError, why_not_written
 from likeness.jobs.swap_quality import Sample
 from likeness.provenance.keys import KeyStore
 from likeness.provenance.making import Making
@@ -66,13 +67,24 @@ def write_swap_report(
     )
     created = datetime.combine(making.today, time()).isoformat()
     html = render_swap_html(figures, story, _strip(report, samples), None, created)
-    places = (
-        report.out.with_name(f"{report.out.name}.report.html"),
-        report.out.with_name(f"{report.out.name}.report.json"),
-    )
+    places = report_places(report.out)
     write_html(places[0], html)
     write_json(swap_to_dict(figures), places[1])
     return places
+
+
+def report_places(out: Path) -> tuple[Path, Path]:
+    """Where the HTML and the JSON of a result lie."""
+    return out.with_name(f"{out.name}.report.html"), out.with_name(f"{out.name}.report.json")
+
+
+def remove_old_report(out: Path) -> None:
+    """Take away what describes a result that is no more: measuring the new one takes seconds, and may fail."""
+    for place in report_places(out):
+        try:
+            place.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot remove {place}: {why_not_written(error)}") from error
 
 
 def _strip(report: SwapReport, samples: Sequence[Sample]) -> list[StripMoment]:

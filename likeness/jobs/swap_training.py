@@ -12,13 +12,13 @@ from typing import Any
 
 from likeness import faces, media, registry
 from likeness.data.identity_embedding import DlibEmbedder
-from likeness.errors import ConfigError, UsageError
+from likeness.errors import ConfigError, DataError, UsageError
 from likeness.jobs.consenting import known_people
 from likeness.jobs.extract import extract
 from likeness.jobs.extract_cutting import Cutting
 from likeness.jobs.extract_options import ExtractOptions, Permit
-from likeness.jobs.swap import SwapPermit
 from likeness.jobs.swap_cast import SOURCE_FRAMES, Caster
+from likeness.jobs.swap_options import SwapPermit
 from likeness.jobs.swap_people import chosen_person, likely_meant, require_covered
 from likeness.jobs.train import PairTraining, TrainingPermit, TrainingReports
 from likeness.jobs.train import train_pair as train_folders
@@ -91,7 +91,10 @@ def train_people(
             ExtractOptions(cutting),
             progress,
         )
-        done.require_enough()
+        try:
+            done.require_enough()
+        except DataError as error:
+            raise DataError(f"{role}: {error}") from None
         folders[role] = folder
     run = plan.folder / "run"
     job = PairTraining(
@@ -117,10 +120,11 @@ def _record_of(
     try:
         people = kit.people(clip, media.sample(clip, media.Sampling("evenly", SOURCE_FRAMES)))
         person = chosen_person(likely_meant(people, kit.known), None, f"{clip.name} ({role})")
-        name = require_covered(clip, person, kit.known, embed)
+        covered = require_covered(clip, person, kit.known, embed)
     finally:
         clip.frames.close()
-    return next(r for r in permit.records if r.name == name)
+    records = [r for r in permit.records if r.consent.references]  # in the order of kit.known
+    return next(r for r, p in zip(records, kit.known, strict=True) if p is covered)
 
 
 def _every(files: Sequence[Path], limits: media.Limits) -> int:

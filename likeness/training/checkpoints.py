@@ -64,17 +64,19 @@ def write(out: Path, state: TrainingState, identity: Mapping[str, Any]) -> Path:
         "scalars": scalars,
     }
     final = out / f"step_{state.step:09d}"
-    partial = out / f"{final.name}.partial"
+    partial, replaced = (out / f"{final.name}.{word}.partial" for word in ("new", "old"))
     try:
-        shutil.rmtree(partial, ignore_errors=True)
+        for left in out.glob("*.partial"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
         whole = {k: _stored(v) for k, v in tensors.items()}
         save_file(whole, str(partial / _TENSORS))
         _to_disk(partial / _TENSORS)
         _write(partial / _FACTS, json.dumps(facts, indent=1).encode())
-        if final.exists():
-            shutil.rmtree(final)
+        if final.exists():  # a folder that is being removed must not pass for a checkpoint
+            final.rename(replaced)
         partial.rename(final)
+        shutil.rmtree(replaced, ignore_errors=True)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)  # a full disk stays usable
         why = getattr(error, "strerror", None) or str(error)

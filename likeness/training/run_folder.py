@@ -3,6 +3,7 @@
 run.json       settings, consent records, hashes of what was learned from, figures
 metrics.csv    figures on what was held out, one row per measurement
 checkpoints/   see `likeness.training`
+model.onnx     what using the trained model needs; its hash stands in run.json
 previews/      marked pictures, if the caller handed in an encoder
 """
 
@@ -19,6 +20,7 @@ from likeness.data.face_shards import write_whole
 from likeness.errors import WeightsError
 
 ABOUT, METRICS, CHECKPOINTS, PREVIEWS = "run.json", "metrics.csv", "checkpoints", "previews"
+GRAPH = "model.onnx"
 _MOST_BYTES = 64 << 20
 
 

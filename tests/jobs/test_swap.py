@@ -22,8 +22,9 @@ from likeness.errors import (
 from likeness.faces import FaceModels, align, track_faces
 from likeness.faces.merging import MergeConfig
 from likeness.jobs.demo import moved
-from likeness.jobs.swap import SwapOptions, SwapPermit, job_number, merge_config, swap
+from likeness.jobs.swap import SwapOptions, SwapPermit, merge_config, swap
 from likeness.jobs.swap_frames import FramesPlan, Replacement, swapped_frames, why_not
+from likeness.jobs.swap_making import job_number
 from likeness.jobs.swap_people import joined_track
 from likeness.jobs.swap_quality import QualityWatch
 from likeness.jobs.swap_source import best_source, crop_size
