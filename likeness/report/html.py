@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,13 @@ from markupsafe import Markup
 
 import likeness
 from likeness.report import wording
-from likeness.report.faces_view import face_views
+from likeness.report.cues_view import cue_views, part_view
+from likeness.report.faces_view import face_sections
 from likeness.report.figures import heat_png, scale_bar
 from likeness.report.items import ReportItem
 from likeness.report.marks_view import marks_view, vouched
 from likeness.report.schema import SCHEMA_NAME, iso_time
-from likeness.scoring.claims import measurements
-from likeness.types import Evidence, Verdict
+from likeness.types import Verdict
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -42,7 +42,7 @@ def render_html(results: Sequence[ReportItem], created: str) -> str:
     Raises:
         UsageError: `created` is no ISO time.
     """
-    css = (_FOLDER / "report.css").read_text(encoding="utf-8")
+    css = "".join((_FOLDER / name).read_text("utf-8") for name in ("report.css", "timeline.css"))
     digest = base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
     page = {
         "css": Markup(css),
@@ -51,6 +51,7 @@ def render_html(results: Sequence[ReportItem], created: str) -> str:
         "created": iso_time(created).replace("T", " "),
         "version": likeness.__version__,
         "schema": SCHEMA_NAME,
+        "signs": wording.TONE_SIGNS,
         "legend": heat_png(np.linspace(0, 1, 64, dtype=np.float32)[None]),
         "items": [_item(i, item) for i, item in enumerate(results, start=1)],
     }
@@ -72,6 +73,7 @@ def _environment() -> jinja2.Environment:
         ratio=wording.ratio_number,
         verbal=wording.verbal_scale,
         face=wording.face_name,
+        clock=wording.clock,
         fact=wording.fact_text,
         fact_name=wording.fact_name,
     )
@@ -84,7 +86,7 @@ def _item(number: int, item: ReportItem) -> dict[str, Any]:
         return base
     verdict = item.verdict
     marks = marks_view(verdict)
-    measured = measurements(verdict.evidence)
+    cues = cue_views(item)
     return base | {
         "verdict": verdict,
         "word": wording.LABEL_WORDS[verdict.label],
@@ -98,15 +100,17 @@ def _item(number: int, item: ReportItem) -> dict[str, Any]:
         ),
         "vouched": vouched(verdict),
         "marks": marks,
-        "marks_part": marks
-        and _finding(marks.finding, item.part_info.get(marks.finding.detector, {})),
+        "marks_part": marks and part_view(item.part_info.get(marks.finding.detector, {})),
         "ratio_sentence": None if verdict.llr is None else wording.ratio_sentence(verdict.llr),
         "bar": scale_bar(verdict.llr, item.scale),
         "scale": item.scale,
         "questions": _questions(verdict),
-        "faces": face_views(item),
-        "evidence": [_finding(e, item.part_info.get(e.detector, {})) for e in measured],
-        "ran": sum(e.status == "scored" for e in measured),
+        **face_sections(item, f"result-{number}"),
+        "cues": [c for c in cues if c.e.status == "scored"],
+        "broken": [c for c in cues if c.e.status == "failed"],
+        "unfit": [c for c in cues if c.e.status == "not_applicable"],
+        "asked": len(cues),
+        "unweighed": {c.e.detector: c.unweighed for c in cues},
     }
 
 
@@ -119,36 +123,3 @@ def _questions(verdict: Verdict) -> list[dict[str, Any]]:
         }
         for question, word in wording.QUESTION_WORDS.items()
     ]
-
-
-def _finding(evidence: Evidence, info: Mapping[str, Any]) -> dict[str, Any]:
-    failures = info.get("known_failures", ())
-    return {
-        "e": evidence,
-        "question": wording.QUESTION_WORDS[evidence.question],
-        "status": wording.STATUS_WORDS[evidence.status],
-        "summary": str(info.get("summary", "")),
-        "paper": _paper(info.get("paper", "")),
-        "failures": [failures] if isinstance(failures, str) else [str(f) for f in failures],
-        "licence": str(info.get("weights_licence", "")),
-        "faces": [(t, _validity(t.in_domain, t.llr)) for t in evidence.tracks],
-    }
-
-
-def _validity(in_domain: bool | None, llr: float | None) -> str:
-    if in_domain is False:
-        return "unlike the faces of the calibration"
-    if llr is None:
-        return "uncalibrated"
-    return "like the faces of the calibration" if in_domain else "likeness to calibration unchecked"
-
-
-def _paper(paper: Any) -> str:
-    """A reference on one line, whatever shape a part's INFO gives it; addresses stay text, not links."""
-    if isinstance(paper, Mapping):
-        order = [k for k in ("authors", "title", "venue", "year", "url") if k in paper]
-        rest = [k for k in paper if k not in order]
-        return ", ".join(str(paper[k]) for k in order + rest)
-    if isinstance(paper, (list, tuple)):
-        return "; ".join(_paper(p) for p in paper)
-    return str(paper or "")

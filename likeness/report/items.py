@@ -87,6 +87,7 @@ class ReportItem:
         verdict: the answer.
         error: why there is none.
         pictures: thumbnails of the faces and, for findings about the whole picture, of frames.
+        film: small pictures of the faces over time, as many as `film_frames` asks for; the timeline shows them.
         part_info: `INFO` literals of the detectors by name, for the paper and the known failures.
         scale: calibration bound and decision thresholds.
     """
@@ -95,6 +96,7 @@ class ReportItem:
     verdict: Verdict | None = None
     error: Failure | None = None
     pictures: tuple[Picture, ...] = ()
+    film: tuple[Picture, ...] = ()
     part_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scale: LlrScale = LlrScale()
 

@@ -1,7 +1,7 @@
 """Verdicts as plain dictionaries and back: the versioned JSON of the project, `likeness-report-1.schema.json`.
 
-From the first release on, any change of shape is a new version number. `claims` joined before it and is therefore optional:
-reports without it are still read. Reading back gives equal nouns, with one exception that is made on purpose: the 478
+From the first release on, any change of shape is a new version number. `claims`, `readings` and `curves` joined before it and
+are therefore optional: reports without them are still read. Reading back gives equal nouns, with one exception that is made on purpose: the 478
 landmarks per frame are a biometric template, so they leave the program only when asked for.
 """
 
@@ -27,6 +27,12 @@ from likeness.report.encoding import (
     number_to_json,
 )
 from likeness.report.items import Failure, ReportItem
+from likeness.report.measured import (
+    curve_from_dict,
+    curve_to_dict,
+    reading_from_dict,
+    reading_to_dict,
+)
 from likeness.report.tracks import track_from_dict, track_to_dict
 from likeness.types import Claim, Evidence, Heatmap, Span, TrackScore, Verdict
 
@@ -151,6 +157,8 @@ def evidence_to_dict(evidence: Evidence) -> Json:
         "spans": [_span_to_dict(s) for s in evidence.spans],
         "heatmaps": [_heatmap_to_dict(h) for h in evidence.heatmaps],
         "claims": [_claim_to_dict(c) for c in evidence.claims],
+        "readings": [reading_to_dict(r) for r in evidence.readings],
+        "curves": [curve_to_dict(c) for c in evidence.curves],
     }
 
 
@@ -174,6 +182,8 @@ def evidence_from_dict(value: Mapping[str, Any]) -> Evidence:
             ),
             heatmaps=tuple(_heatmap_from_dict(h) for h in value["heatmaps"]),
             claims=tuple(_claim_from_dict(c) for c in value.get("claims", ())),
+            readings=tuple(reading_from_dict(r) for r in value.get("readings", ())),
+            curves=tuple(curve_from_dict(c) for c in value.get("curves", ())),
         )
 
     return _read("evidence", build)

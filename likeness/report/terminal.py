@@ -5,7 +5,8 @@ Everything that came from a file goes through `wording.plain`: a file name must 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
@@ -14,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from likeness.report import wording
+from likeness.report.cues_view import by_weight
 from likeness.report.items import ReportItem
 from likeness.report.marks_view import MarksView, marks_view, vouched
-from likeness.scoring.claims import measurements
+from likeness.report.readings_view import ReadingView, most_unusual, reading_views
 from likeness.types import Evidence, Label, Verdict
 
 # Blue and yellow part for every kind of colour vision; red and green would not.
@@ -27,6 +29,7 @@ _STYLE: dict[Label, str] = {
 }
 _QUIET = "dim"
 _TABLE_WIDTH = 66
+_UNUSUAL = 3
 
 
 def render_terminal(results: Sequence[ReportItem], *, detail: bool = True) -> RenderableType:
@@ -55,9 +58,13 @@ def verdict_panel(item: ReportItem) -> RenderableType:
     marks = marks_view(verdict)
     if marks is not None:
         parts += [Text(""), *_marks(marks, verdict.reasons)]
-    measured = measurements(verdict.evidence)
+    measured = by_weight(verdict.evidence)
     if measured:
-        parts += [Text(""), _Findings(measured)]
+        parts += [Text(""), _Findings(measured, item.part_info)]
+    unusual = most_unusual(reading_views(measured), _UNUSUAL)
+    if unusual:
+        parts += [Text(""), Text("Farthest from what real faces give", style="bold")]
+        parts.extend(_bullet(_reading(view)) for view in unusual)
     if verdict.limits:
         parts += [Text(""), Text("Limits", style="bold")]
         parts.extend(_bullet(limit, _QUIET) for limit in verdict.limits)
@@ -111,11 +118,21 @@ def _marks(view: MarksView, reasons: Sequence[str]) -> list[RenderableType]:
     return parts
 
 
+def _reading(view: ReadingView) -> str:
+    face = wording.face_name(view.track_id).lower()
+    return f"{view.detector}, {face}: {view.name} {view.value}, {view.words}"
+
+
 class _Findings:
     """The evidence as a table, or one finding under the other where a table would be all hyphens."""
 
-    def __init__(self, evidence: Sequence[Evidence]) -> None:
+    def __init__(
+        self, evidence: Sequence[Evidence], part_info: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         self._evidence = evidence
+        self._unweighed = {
+            e.detector: wording.unweighed(part_info.get(e.detector, {})) for e in evidence
+        }
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._table() if options.max_width >= _TABLE_WIDTH else self._list()
@@ -129,7 +146,7 @@ class _Findings:
             table.add_row(
                 Text(wording.plain(finding.detector)),
                 _ratio(finding),
-                _finding(finding),
+                self._finding(finding),
                 style=_tone(finding),
             )
         return table
@@ -140,8 +157,16 @@ class _Findings:
             head = Text(wording.plain(finding.detector), style=_tone(finding), overflow="fold")
             if finding.llr is not None:
                 head.append(f"  {wording.ratio_number(finding.llr)}", style="bold")
-            parts += [head, Padding(_finding(finding), (0, 0, 0, 2), style=_tone(finding))]
+            parts += [head, Padding(self._finding(finding), (0, 0, 0, 2), style=_tone(finding))]
         return Group(*parts)
+
+    def _finding(self, finding: Evidence) -> Text:
+        note = wording.plain(finding.note)
+        if finding.status != "scored":
+            note = f"{wording.STATUS_WORDS[finding.status]}: {note or 'no reason given'}"
+        elif finding.llr is None:
+            note = f"{note} ({self._unweighed[finding.detector]})".strip()
+        return Text(note, overflow="fold")
 
 
 def _tone(finding: Evidence) -> str:
@@ -150,15 +175,6 @@ def _tone(finding: Evidence) -> str:
 
 def _ratio(finding: Evidence) -> Text:
     return Text("–" if finding.llr is None else wording.ratio_number(finding.llr))
-
-
-def _finding(finding: Evidence) -> Text:
-    note = wording.plain(finding.note)
-    if finding.status != "scored":
-        note = f"{wording.STATUS_WORDS[finding.status]}: {note or 'no reason given'}"
-    elif finding.llr is None:
-        note = f"{note} (uncalibrated)".strip()
-    return Text(note, overflow="fold")
 
 
 def _error_text(item: ReportItem) -> Text:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from likeness.scoring.wording import verbal_scale as _verbal_scale
 from likeness.types import ClaimSource, FactValue, Label
@@ -19,6 +20,8 @@ LABEL_SIGNS: Final[dict[Label, str]] = {
     "inconclusive": "◆",
     "no_manipulation_found": "●",
 }
+# The same signs beside the colour of one cue.
+TONE_SIGNS: Final = {"likely": "▲", "open": "◆", "none": "●", "plain": ""}
 MEANS: Final[dict[Label, str]] = {
     "manipulation_likely": (
         "Measurements on this file are clearly more usual for manipulated faces than for "
@@ -136,6 +139,42 @@ def signed(value: float) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
 
 
+def amount(value: float) -> str:
+    """A measured number with the digits that matter, and a true minus.
+
+    >>> amount(0.31278), amount(-12.0), amount(48211.3), amount(2e-7)
+    ('0.313', '−12', '48,200', '2e-07')
+    """
+    if value != value or value in (float("inf"), float("-inf")):
+        return "undefined"
+    value += 0.0  # no negative zero
+    if abs(value) >= 1e7 or 0 < abs(value) < 1e-4:
+        text = f"{value:.2g}"
+    elif abs(value) >= 1000:
+        text = f"{float(f'{value:.3g}'):,.0f}"
+    else:
+        text = f"{float(f'{value:.3g}'):g}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def tone(llr: float | None) -> str:
+    """What a likelihood ratio points to, as the name of a colour: likely, none, open; plain without one.
+
+    >>> tone(1.0), tone(-1.0), tone(0.01), tone(None)
+    ('likely', 'none', 'open', 'plain')
+    """
+    if llr is None:
+        return "plain"
+    if verbal_scale(llr) == "no support either way":
+        return "open"
+    return "likely" if llr > 0 else "none"
+
+
+def unweighed(info: Mapping[str, Any]) -> str:
+    """What stands in the place of a ratio for a finding that has none."""
+    return "illustration only" if info.get("fitted_on") == "none" else "uncalibrated"
+
+
 def face_name(track_id: int | None) -> str:
     """How a person calls a track: counted from 1; None is the whole picture."""
     return "Whole picture" if track_id is None else f"Face {track_id + 1}"
@@ -179,6 +218,9 @@ def plain(text: str) -> str:
     A file name may carry terminal commands or turn the reading direction so that 'gpj.exe' looks like 'exe.jpg'.
     The two joiners that Persian and Indic spelling needs stay.
     """
+
+    if text.isascii() and text.isprintable():  # most text, and all of a picture's base64
+        return text
 
     def hidden(c: str) -> bool:
         return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\u200c\u200d"

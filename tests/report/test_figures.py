@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from likeness.report import LlrScale, Picture
-from likeness.report.figures import heat_png, overlay, scale_bar, time_ticks, timeline
-from likeness.types import Evidence, Heatmap, TrackScore
-
-from .conftest import clip_verdict, make_track
+from likeness.report.figures import heat_png, overlay, scale_bar, weight_bar
+from likeness.types import Heatmap
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -51,60 +49,15 @@ def test_scale_bar_stays_on_its_paper(llr, scale):
     assert bar.mark is None or 0 <= bar.mark <= 100
 
 
-def test_timeline_lifts_the_pen_where_the_face_was_not_seen():
-    verdict = clip_verdict()
-    drawn = timeline(verdict.tracks[0], verdict.evidence, 8.2)
-    (curve,) = drawn.curves  # the other detectors scored no frame of this face
-    assert curve.line.count("M") == 2  # one gap, so two strokes
-    assert curve.dots.count("M") == 37
-    assert len(drawn.gaps) == 1
-    (start, width), (span_start, span_width) = drawn.gaps[0], curve.spans[0]
-    assert start == pytest.approx(1000 * 3.4 / 8.2, abs=1)
-    assert start + width == pytest.approx(1000 * 4.6 / 8.2, abs=1)
-    assert span_start == pytest.approx(1000 * 2.4 / 8.2, abs=1)
-    assert span_width == pytest.approx(1000 * 3.2 / 8.2, abs=1)
-    assert "37 frames" in curve.words and "2.40 s to 5.60 s" in curve.words
-
-
-def test_timeline_shows_absence_before_and_after():
-    verdict = clip_verdict()
-    drawn = timeline(verdict.tracks[1], verdict.evidence, 8.2)
-    assert drawn.gaps[0][0] == 0
-    assert sum(drawn.gaps[-1]) == pytest.approx(1000)
-    assert drawn.curves[0].zero is not None and drawn.curves[0].spans == ()
-
-
-def test_timeline_keeps_higher_scores_higher_and_survives_odd_numbers():
-    track = make_track(0, 6)
-    scores = np.float32([0, 1, np.nan, 3, np.inf, 2])
-    evidence = Evidence(
-        "d",
-        "c",
-        "blended",
-        "scored",
-        score=1.0,
-        tracks=(TrackScore(0, 1.0, track.frame_indices, scores),),
-    )
-    (curve,) = timeline(track, (evidence,), 1.0).curves
-    points = [tuple(map(float, p)) for p in re.findall(r"[ML]([\d.]+) ([\d.]+)", curve.line)]
-    assert len(points) == 4
-    ys = [y for _, y in points]
-    assert ys[0] > ys[1] > ys[3] > ys[2]
-    assert all(0 <= y <= 100 for y in ys)
-    assert curve.line.count("M") == 3  # lifted at both numbers that are none
-    flat = TrackScore(0, 1.0, track.frame_indices, np.full(6, 1.0, np.float32))
-    evidence = Evidence("d", "c", "blended", "scored", score=1.0, tracks=(flat,))
-    assert "nan" not in timeline(track, (evidence,), 1.0).curves[0].line
-    assert timeline(make_track(0, 1), (evidence,), 0.0) is not None
-    assert timeline(track, (), 1.0) is None
-
-
-@pytest.mark.parametrize("end_s", [0.04, 0.9, 8.2, 59.0, 75.0, 3600.0])
-def test_time_ticks_are_few_round_and_inside(end_s: float):
-    ticks = time_ticks(end_s)
-    assert 3 <= len(ticks) <= 7
-    assert len({t.text for t in ticks}) == len(ticks)
-    assert ticks[0].at == 0 and ticks[-1].at <= 100.001
+def test_weight_bar_grows_from_the_middle_towards_what_it_speaks_for():
+    scale = LlrScale(bound=2.0)
+    start, width = weight_bar(1.0, scale)
+    assert (start, width) == (50, 25)
+    start, width = weight_bar(-1.0, scale)
+    assert (start, width) == (25, 25)
+    for llr in (float("nan"), 0.0, float("inf"), -40.0):
+        start, width = weight_bar(llr, LlrScale())
+        assert start >= 0 and width > 0 and start + width <= 101
 
 
 def test_overlay_takes_corners_to_their_pixels():
