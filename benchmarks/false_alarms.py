@@ -48,7 +48,8 @@ def main() -> None:
             if known is not None:
                 pair = make_pair(arguments.data, known, TEST_SEED)
                 frames = media.h264_round_trip(list(pair.fake), 25.0, CRF)
-                fake = examiner.examine(media.clip_from_frames(frames)).verdict
+                clip = media.clip_from_frames(frames, times_s=known.track.times_s)
+                fake = examiner.examine(clip).verdict
                 rows.append(row(item, "pseudo-fake", fake))
             progress("clips", done + 1, len(items))
     write_rows(arguments.out, rows)

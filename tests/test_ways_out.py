@@ -31,6 +31,12 @@ WRITERS = {
 NO_PICTURES = {  # .save() of things that are no pictures
     "data/packs.py": "arrays of labelled crops",
     "data/face_shards.py": "arrays of crops of footage that somebody consented to",
+    "detectors/_boundary_pack.py": "arrays of labelled crops",
+    "detectors/_boundary_training.py": "weights",
+    "detectors/_cue_training.py": "weights",
+    "detectors/_flicker_training.py": "weights",
+    "detectors/_head_training.py": "weights",
+    "detectors/_mouth_training.py": "weights",
     "detectors/_residual_training.py": "weights",
 }
 ENCODERS = {"imwrite", "imencode", "imwritemulti", "imsave", "savefig", "tofile", "write_videofile"}

@@ -142,18 +142,15 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="Calibration file to write.")],
     role_file: Annotated[Path | None, typer.Option(help="CSV that corrects roles.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Write the figures as CSV.")] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(help="Folder for CSVs: AUC per cue, the fusion without each, real clips."),
+    ] = None,
 ) -> None:
     """Fit calibration and fusion of the shipped detectors on the calibration files."""
-    from likeness.apps.benching import write_rows
-    from likeness.apps.progress import console, shown_progress
-    from likeness.jobs.calibrate import calibrate as run
+    from likeness.apps.calibrating import run_calibrate
 
-    with shown_progress() as progress:
-        found = run(data, out, role_file, progress)
-    for key, value in found.items():
-        console().print(f"{key:48} {value:.4f}")
-    if figures:
-        write_rows(figures, [{"figure": k, "value": round(v, 4)} for k, v in found.items()])
+    run_calibrate(data, out, role_file, figures, tables)
 
 
 @app.command()

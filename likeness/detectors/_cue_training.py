@@ -18,12 +18,17 @@ import numpy.typing as npt
 from likeness import media
 from likeness.data.known_faces import KnownFace, known_faces
 from likeness.data.manifest import read_items, select_items
+from likeness.data.mixture import PseudoFakeConfig, Shares
 from likeness.data.pairs import item_seed, make_pair, roughen_pair
 from likeness.detectors._cue import CueModel, Measure, spread
 from likeness.registry import config_from
 from likeness.scoring.metrics import auc
 from likeness.scoring.models import LinearModel
 from likeness.types import DoubleArray, FaceTrack, ImageArray, Progress
+
+
+SOFT = PseudoFakeConfig(Shares(0.0, 0.0, 0.0, 1.0), target_p=0.0, warp_size_px=(32, 128))
+"""Faces of 32 to 128 px in the place of sharper ones, never the other way round."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class TrainingConfig:
         source: data source of the real faces.
         faces: at most this many of them, evenly spread over the list; 0 = all.
         degraded_share: share of pairs that are degraded (both members alike).
+        soft_share: share of pairs whose fake has a face that was drawn small and warped back, as generators of fixed size
+            leave it (Li and Lyu 2019); the others are what the engine draws by default.
         seed: fixes every draw.
         regularisation: C of the logistic regression.
         role_file: CSV that corrects the roles of unlabelled identities; empty = none.
@@ -43,6 +50,7 @@ class TrainingConfig:
     source: str = "utkface"
     faces: int = 1500
     degraded_share: float = 0.7
+    soft_share: float = 0.0
     seed: int = 1
     regularisation: float = 0.1
     role_file: str = ""
@@ -135,8 +143,9 @@ def _pair(
     import cv2
 
     cv2.setNumThreads(1)  # one process per core already
-    pair = make_pair(data, face, config.seed)
     rng = np.random.default_rng([*item_seed(face, config.seed), 7])
+    soft = SOFT if rng.random() < config.soft_share else None
+    pair = make_pair(data, face, config.seed, soft)
     if rng.random() < config.degraded_share:
         pair = roughen_pair(pair, rng)
     return _values(measure, pair.real[0], pair.track), _values(measure, pair.fake[0], pair.track)

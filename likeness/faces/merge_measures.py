@@ -12,6 +12,7 @@ import numpy.typing as npt
 from likeness.faces.detail import fineness, grain_sigma, grey_of
 from likeness.faces.geometry import warp
 from likeness.faces.merging import Merged
+from likeness.faces.unrest import second_difference
 from likeness.types import DoubleArray, FloatArray, ImageArray
 
 SECTORS = 16
@@ -111,8 +112,8 @@ class Flicker:
         self._last = [*self._last[-2:], (index, face)]
         inside = mask > 0.5
         if len(self._last) == 3 and inside.any():
-            a, b, c = (item[1] for item in self._last)
-            self._sum += float(np.abs(a - 2.0 * b + c)[inside].mean())
+            (jump,) = second_difference(np.stack([face for _, face in self._last]))
+            self._sum += float(np.abs(jump)[inside].mean())
             self._count += 1
 
     @property

@@ -74,22 +74,42 @@ def head_pose_deg(landmarks_px: npt.NDArray[np.floating], size_wh: tuple[int, in
     return np.array(poses, np.float32).reshape(-1, 3)
 
 
-def _one_pose(points: DoubleArray, size_wh: tuple[int, int]) -> tuple[float, float, float]:
+def fit_pose(
+    points_px: DoubleArray, model_mm: DoubleArray, camera: DoubleArray
+) -> tuple[DoubleArray, DoubleArray] | None:
+    """Rotation and place of a rigid body from what a camera sees of it (SQPnP, Terzakis and Lourakis 2020).
+
+    Args:
+        points_px: (K, 2) float64 where its points lie in the picture; at least 4.
+        model_mm: (K, 3) float64 where they lie on the body, such as rows of `model_points_mm`.
+        camera: (3, 3) see `camera_matrix`.
+
+    Returns:
+        (3, 3) rotation from the body to the camera and (3,) place of its origin in millimetres; None where no
+        rotation fits.
+    """
     import cv2
 
-    indices, model = model_points_mm()
-    image = np.ascontiguousarray(points[indices])
-    camera = camera_matrix(size_wh, float(eye_distance_px(points)))
-    flat = np.zeros(4)
+    image = np.ascontiguousarray(points_px)
     try:
-        fits, turn, shift = cv2.solvePnP(model, image, camera, flat, flags=cv2.SOLVEPNP_SQPNP)
-        if not fits:
-            return (0.0, 0.0, 0.0)
+        fits, turn, shift = cv2.solvePnP(
+            model_mm, image, camera, np.zeros(4), flags=cv2.SOLVEPNP_SQPNP
+        )
     except cv2.error:  # all points in one place
+        return None
+    if not fits:
+        return None
+    return np.asarray(cv2.Rodrigues(turn)[0], np.float64), np.asarray(shift, np.float64).ravel()
+
+
+def _one_pose(points: DoubleArray, size_wh: tuple[int, int]) -> tuple[float, float, float]:
+    indices, model = model_points_mm()
+    camera = camera_matrix(size_wh, float(eye_distance_px(points)))
+    found = fit_pose(points[indices], model, camera)
+    if found is None:
         return (0.0, 0.0, 0.0)
-    return angles_deg(
-        _seen_from_the_face(np.asarray(shift, np.float64).ravel()).T @ cv2.Rodrigues(turn)[0]
-    )
+    rotation, shift = found
+    return angles_deg(_seen_from_the_face(shift).T @ rotation)
 
 
 def _seen_from_the_face(shift: DoubleArray) -> DoubleArray:

@@ -7,14 +7,15 @@ Hungarian method (Kuhn 1955) on overlap and appearance. Frames stream: none is k
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from likeness.errors import ConfigError
-from likeness.faces.appearance import descriptor, likeness_of
+from likeness.faces.appearance import descriptor
+from likeness.faces.association import OpenTrack, assignment, remember
 from likeness.faces.finding import (
     MIN_PRESENCE,
     Faces,
@@ -63,35 +64,28 @@ class TrackingConfig:
             )
 
 
-_SAME_PLACE = 0.42  # similarity that a face needs to go on where it was
-_SAME_FACE = 0.68  # similarity that it needs to be taken up elsewhere or after a cut
 _SAME_SHOT = 0.5  # correlation of thumbnails below which the picture has been cut
-_NEW_LOOK = 0.85  # a look that is less like all that are known joins the gallery
-_GALLERY = 12
 _QUALITY_EVERY_S = 2.0  # compression changes slowly and is the costly measure
-
-
-@dataclass
-class _Track:
-    sightings: list[Sighting]
-    looks: list[FloatArray]  # a gallery of unlike ones: frontal, turned, lit from elsewhere
-    measured_s: float
-    jpeg_quality: float
-
-    @property
-    def last(self) -> Sighting:
-        return self.sightings[-1]
+_PIXELS_EVERY_S = 0.19  # sharpness and visibility of neighbouring frames differ little
+_NEXT_S = (
+    0.15  # after so short a time a face that stays in place is the same, whatever it looks like
+)
+_NEXT_OVERLAP = 0.6
+_LOOKS_EVERY_S = (
+    0.3  # and yet its look is compared so often: a cut may put another face in its place
+)
 
 
 @dataclass
 class _State:
     """What one frame hands to the next."""
 
-    tracks: list[_Track] = field(default_factory=list)
-    following: list[_Track] = field(default_factory=list)
+    tracks: list[OpenTrack] = field(default_factory=list)
+    following: list[OpenTrack] = field(default_factory=list)
     thumbnail: npt.NDArray[np.float32] | None = None
     looked_s: float = -np.inf
     tiled_s: float = -np.inf
+    compared_s: float = -np.inf
 
 
 def track_faces(
@@ -142,10 +136,15 @@ def _step(
     image = frame.image
     cut = _is_cut(image, state)
     followed = [] if cut else state.following
-    faces, lost = _follow(image, followed, models)
+    faces, kept = _follow(image, followed, models)
+    lost = len(faces) < len(followed)
     tiles_due = still or cut or frame.time_s - state.tiled_s >= config.tiles_every_s
     look_due = tiles_due or lost or not followed
-    if look_due or frame.time_s - state.looked_s >= config.look_every_s:
+    look_due |= frame.time_s - state.looked_s >= config.look_every_s
+    if not look_due and _same_as_before(frame.time_s, faces, kept, state):
+        _give_to_tracks(frame, faces, [None] * len(faces), dict(enumerate(kept)), state)
+        return
+    if look_due:
         tiles = tiles_due or (lost and frame.time_s - state.tiled_s >= config.look_every_s)
         smallest = config.min_still_face_px if still else config.min_face_px
         views = views_of((image.shape[1], image.shape[0]), smallest, tiles, not len(faces))
@@ -155,10 +154,21 @@ def _step(
         state.tiled_s = frame.time_s if tiles else state.tiled_s
     faces = faces.take(distinct_faces(faces)[: config.max_faces])
     looks = [descriptor(image, p, models.appearance) for p in faces.landmarks_px]
-    chosen = _assignment(
-        faces, np.array(looks), state.tracks, np.inf if cut else frame.time_s, config
-    )
+    state.compared_s = frame.time_s
+    now_s = np.inf if cut else frame.time_s
+    chosen = assignment(faces, np.array(looks), state.tracks, now_s, config.max_gap_s)
     _give_to_tracks(frame, faces, looks, chosen, state)
+
+
+def _same_as_before(now_s: float, faces: Faces, tracks: list[OpenTrack], state: _State) -> bool:
+    """Whether every followed face stayed where it was a moment ago, apart from the others."""
+    if now_s - state.compared_s >= _LOOKS_EVERY_S:
+        return False
+    if any(now_s - t.last.time_s > _NEXT_S for t in tracks):
+        return False
+    before = face_box(np.stack([t.last.landmarks_px for t in tracks]))
+    stayed = np.diag(overlap(faces.boxes_px, before)) >= _NEXT_OVERLAP
+    return bool(stayed.all()) and len(distinct_faces(faces)) == len(faces)
 
 
 def _is_cut(image: ImageArray, state: _State) -> bool:
@@ -176,11 +186,13 @@ def _is_cut(image: ImageArray, state: _State) -> bool:
     )
 
 
-def _follow(image: ImageArray, tracks: list[_Track], models: FaceModels) -> tuple[Faces, bool]:
-    """Look again where faces were; the second value says whether one of them was lost."""
+def _follow(
+    image: ImageArray, tracks: list[OpenTrack], models: FaceModels
+) -> tuple[Faces, list[OpenTrack]]:
+    """Look again where faces were; the second value says whose place each of the found ones was found at."""
     none = Faces(*(np.zeros(s, np.float32) for s in ((0, 4), 0, (0, 6, 2), (0, 478, 2), 0)))
     if not tracks:
-        return none, False
+        return none, []
     landmarks, presence = mesh_on(image, [mesh_square(t.last.landmarks_px) for t in tracks], models)
     seen = np.flatnonzero(presence >= MIN_PRESENCE)
     # A face that moved lay off the middle of its square, where the mesh is less exact: look again.
@@ -196,9 +208,8 @@ def _follow(image: ImageArray, tracks: list[_Track], models: FaceModels) -> tupl
     scores = np.array([t.last.score for t in tracks], np.float32)
     points = np.zeros((len(seen), 6, 2), np.float32)
     boxes = face_box(landmarks[seen])
-    return Faces(boxes, scores[seen], points, landmarks[seen], presence[seen]), len(seen) < len(
-        tracks
-    )
+    found = Faces(boxes, scores[seen], points, landmarks[seen], presence[seen])
+    return found, [tracks[i] for i in seen]
 
 
 def _elsewhere(found: Candidates, faces: Faces) -> Candidates:
@@ -220,49 +231,32 @@ def _joined(a: Faces, b: Faces) -> Faces:
 
 
 def _give_to_tracks(
-    frame: Frame, faces: Faces, looks: list[FloatArray], chosen: dict[int, _Track], state: _State
+    frame: Frame,
+    faces: Faces,
+    looks: Sequence[FloatArray | None],
+    chosen: dict[int, OpenTrack],
+    state: _State,
 ) -> None:
     """Measure the faces of one frame and append them to their tracks; start tracks for the others."""
-    seen: list[_Track] = []
+    seen: list[OpenTrack] = []
     for i in range(len(faces)):
         track = chosen.get(i)
-        stale = track is None or frame.time_s - track.measured_s >= _QUALITY_EVERY_S
+        now = frame.time_s
+        stale = track is None or now - track.measured_s >= _QUALITY_EVERY_S
+        pixels = stale or track is None or now - track.pixels_s >= _PIXELS_EVERY_S
         carried = None if track is None or stale else track.jpeg_quality
-        sighting = measured(frame, faces.take([i]), carried)
+        sighting = measured(frame, faces.take([i]), carried, pixels)
         if track is None:
-            track = _Track([], [], frame.time_s, 0.0)
+            track = OpenTrack([], [], now, 0.0)
             state.tracks.append(track)
         track.sightings.append(sighting)
-        if not track.looks or likeness_of(looks[i], np.array(track.looks)).max() < _NEW_LOOK:
-            track.looks = [*track.looks[: _GALLERY - 1], looks[i]]
-        track.jpeg_quality = float(sighting.quality.jpeg_quality[0])
-        track.measured_s = frame.time_s if stale else track.measured_s
+        remember(track, looks[i])
+        if sighting.quality is not None:
+            track.jpeg_quality = float(sighting.quality.jpeg_quality[0])
+            track.pixels_s = now
+        track.measured_s = now if stale else track.measured_s
         seen.append(track)
     state.following = seen
-
-
-def _assignment(
-    faces: Faces, looks: FloatArray, tracks: list[_Track], now_s: float, config: TrackingConfig
-) -> dict[int, _Track]:
-    """Which track each face continues (face index -> track); faces that fit none are left out.
-
-    After a cut `now_s` is infinite: places mean nothing then, only looks do.
-    """
-    if not len(faces) or not tracks:
-        return {}
-    from scipy.optimize import (
-        linear_sum_assignment,
-    )  # half a second; a single picture has no need of it
-
-    boxes = np.array([face_box(t.last.landmarks_px) for t in tracks])
-    age_s = now_s - np.array([t.last.time_s for t in tracks])
-    shared = overlap(faces.boxes_px, boxes) * (age_s <= config.max_gap_s)
-    alike = np.stack([likeness_of(looks, np.array(t.looks)).max(axis=1) for t in tracks], axis=1)
-    fits = ((shared > 0.15) & (alike >= _SAME_PLACE)) | (alike >= _SAME_FACE)
-    # Half a second later a place says less than a look; a thirtieth of a second later it says more.
-    cost = np.where(fits, (1.0 - alike) + (1.0 - shared) * np.exp(-age_s / 0.25), 10.0)
-    rows, columns = linear_sum_assignment(cost)
-    return {int(r): tracks[int(c)] for r, c in zip(rows, columns, strict=True) if fits[r, c]}
 
 
 def _believable(sightings: list[Sighting], examined: int) -> bool:

@@ -8,13 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness.faces.finding import Faces
-from likeness.faces.geometry import face_box
+from likeness.faces.geometry import eye_distance_px, face_box
 from likeness.faces.models import overlap
 from likeness.faces.pose import head_pose_deg
-from likeness.faces.quality import face_quality
+from likeness.faces.quality import eye_aspect_ratio, face_quality
 from likeness.types import FaceQuality, FaceTrack, FloatArray, Frame
 
-_QUALITIES = ("eye_distance_px", "sharpness", "jpeg_quality", "visible", "eye_aspect_ratio")
+_MEASURED = (
+    "sharpness",
+    "jpeg_quality",
+    "visible",
+)  # of the pixels; the others follow from the landmarks
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Sighting:
         landmarks_px: (478, 2) float32.
         score, presence: what the detector and the mesh think of it, 0-1.
         pose_deg: (3,) float32.
-        quality: with arrays of one entry.
+        quality: with arrays of one entry; None where the pixels were not measured: it changes slowly.
     """
 
     index: int
@@ -35,11 +39,20 @@ class Sighting:
     score: float
     presence: float
     pose_deg: FloatArray
-    quality: FaceQuality
+    quality: FaceQuality | None
 
 
-def measured(frame: Frame, face: Faces, jpeg_quality: float | None) -> Sighting:
-    """Pose and quality of a single face; `jpeg_quality` is a carried value, None = estimate it."""
+def measured(
+    frame: Frame, face: Faces, jpeg_quality: float | None, pixels: bool = True
+) -> Sighting:
+    """Pose and quality of a single face.
+
+    Args:
+        frame: where it was seen.
+        face: exactly one.
+        jpeg_quality: a carried value; None = estimate it.
+        pixels: whether its quality is measured at all.
+    """
     image = frame.image
     known = None if jpeg_quality is None else np.array([jpeg_quality])
     return Sighting(
@@ -49,7 +62,7 @@ def measured(frame: Frame, face: Faces, jpeg_quality: float | None) -> Sighting:
         float(face.scores[0]),
         float(face.presence[0]),
         head_pose_deg(face.landmarks_px, (image.shape[1], image.shape[0]))[0],
-        face_quality(image, face.landmarks_px, known),
+        face_quality(image, face.landmarks_px, known) if pixels else None,
     )
 
 
@@ -102,16 +115,20 @@ def finished_track(
     # Between sightings a value moves in proportion to time; equal times (broken clocks) fall back to frame numbers.
     clock, seen_clock = (times, seen_s) if np.all(np.diff(seen_s) > 0) else (indices, seen_index)
 
-    def at(values: npt.NDArray[np.floating]) -> FloatArray:
+    def at(values: npt.NDArray[np.floating], known: list[int] | None = None) -> FloatArray:
+        places = seen_clock if known is None else seen_clock[np.array(known)]
         flat = values.reshape(len(values), -1)
-        columns = [np.interp(clock, seen_clock, column) for column in flat.T]
+        columns = [np.interp(clock, places, column) for column in flat.T]
         return np.stack(columns, axis=1).reshape(-1, *values.shape[1:]).astype(np.float32)
 
-    landmarks = at(np.stack([s.landmarks_px for s in sightings]))
+    points = np.stack([s.landmarks_px for s in sightings])
+    landmarks = at(points)
     confidence = at(np.array([s.presence for s in sightings]))
-    quality = {
-        n: at(np.concatenate([getattr(s.quality, n) for s in sightings])) for n in _QUALITIES
-    }
+    looked = [i for i, s in enumerate(sightings) if s.quality is not None]
+    found = [s.quality for s in sightings if s.quality is not None]
+    quality = {n: at(np.concatenate([getattr(q, n) for q in found]), looked) for n in _MEASURED}
+    quality["eye_distance_px"] = at(eye_distance_px(points).astype(np.float32))
+    quality["eye_aspect_ratio"] = at(eye_aspect_ratio(points))
     return FaceTrack(
         track_id=track_id,
         frame_indices=indices,

@@ -1,103 +1,203 @@
-"""The use case `calibrate`: from raw scores to bounded llrs, fused per question, on people kept out of training."""
+"""The use case `calibrate`: from raw scores to bounded llrs, fused per question, on people kept out of training.
+
+Detectors of single pictures are calibrated on one source and fused on others. Cues over time are calibrated on clips of the
+fusion's people. A cue that tells no kind of fake from the real ones stays an illustration without an llr. What was scored
+before is not scored again (see `score_store`).
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from likeness import registry, weights
 from likeness.data.known_faces import known_faces
 from likeness.data.manifest import Item, read_items
+from likeness.data.mixture import ENGINE
 from likeness.errors import DataError, OutputError
-from likeness.jobs.detect import measuring_detectors
+from likeness.jobs.calibrate_fit import (
+    LEAST_AUC,
+    auc_rows,
+    best_auc,
+    cross_fitted,
+    fit_all,
+    fit_stills,
+    groups_of,
+    labels_of,
+    own_calibration,
+    sample_of,
+)
+from likeness.jobs.calibrate_tables import held_out_llrs, leave_one_out, real_clip_rows
+from likeness.jobs.clip_material import ClipPlan
+from likeness.jobs.detect import fitted_on, measuring_detectors
 from likeness.jobs.judge import DOMAIN_COVARIATES, Calibration
-from likeness.jobs.measuring import CLEAN, Scored, measure, measuring_pool
+from likeness.jobs.measuring import CLEAN, TEST_SEED, Scored, score_pair
+from likeness.jobs.measuring_clips import clip_work
+from likeness.jobs.score_store import ScoreStore, work_key
+from likeness.jobs.scored_items import Work, score_all
 from likeness.scoring import (
     CalibrationSample,
     DecisionThresholds,
     DomainGate,
-    FileCalibration,
-    FileFusion,
-    FusionSample,
-    PavCalibration,
     PlattCalibration,
-    QuestionFusion,
-    calibration_from_dict,
     cllr,
     ece,
     min_cllr,
     probability_from_llr,
 )
-from likeness.types import Progress, Question
+from likeness.types import DoubleArray, IndexArray, Progress
 
 STEPS = (CLEAN, "jpeg_75", "h264_crf23", "resize_050")
-"""Deployed media are rarely first copies: calibration sees each pair as it is and through three common steps."""
+"""Deployed media are rarely first copies: calibration sees each still as it is and through three common steps."""
 TRAINING_SOURCE = "utkface"
-FOLDS = 5
-COVARIATES = ("log_eye_distance", *DOMAIN_COVARIATES)
-FUSION_POPULATION = "MEAD, portraits and FFHQ, with self-blends"
-Detectors = Mapping[str, tuple[str, PlattCalibration | PavCalibration]]
-Rows = npt.NDArray[np.int64]
 POPULATION = (
-    "Detectors: {score_ids} UTKFace identities kept out of training, and their self-blends. Fusion: {fusion_ids} people of "
-    "sources that no detector of blends was trained on (3 actors of MEAD, 6 portrait videos, FFHQ pictures), and their "
-    "self-blends. Whole synthetic faces: StyleGAN1 against FFHQ only."
+    "Detectors of single pictures: {score_ids} UTKFace identities kept out of training, and their self-blends. Cues over "
+    "time and fusion: {clip_ids} people in clips (actors of MEAD, portrait videos) with self-blends, unsteady ones and "
+    "landmark swaps, clean and through H.264; the fusion also {still_ids} FFHQ pictures. No detector of blends was trained "
+    "on any of them. Whole synthetic faces: StyleGAN1 against FFHQ only."
 )
 
 
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """What to fit, on what.
+
+    Attributes:
+        role_file: CSV that corrects the roles of unlabelled identities.
+        detectors: names; empty = every default detector that measures something.
+        stills: at most this many stills of the training source; None = all.
+        clips_per_person: at most this many clips of one person.
+        plan: what is made of every clip.
+        store: folder for scores that need not be measured again; None = none.
+        faces: folder for found faces; None = none.
+    """
+
+    role_file: Path | None = None
+    detectors: tuple[str, ...] = ()
+    stills: int | None = None
+    clips_per_person: int = 4
+    plan: ClipPlan = field(default_factory=ClipPlan)
+    store: Path | None = Path("runs/scores")
+    faces: Path | None = Path("runs/faces")
+
+
+@dataclass(frozen=True)
+class CalibrationReport:
+    """What came out, beside the file.
+
+    Attributes:
+        figures: Cllr, Cllr minus min-Cllr and ECE on identities held out from each fit (five folds), by name.
+        cues: raw AUC of each detector on each kind of fake.
+        left_out: the fusion without each detector in turn.
+        reals: real clips with their llr, with and without the cues; the highest first.
+        illustrations: detector -> its best AUC, for those that earned no llr.
+    """
+
+    figures: dict[str, float]
+    cues: list[dict[str, Any]]
+    left_out: list[dict[str, Any]]
+    reals: list[dict[str, Any]]
+    illustrations: dict[str, float]
+
+
 def calibrate(
-    data: Path, out: Path, role_file: Path | None = None, progress: Progress | None = None
-) -> dict[str, float]:
-    """Fit calibration and fusion of the default detectors and write them.
+    data: Path,
+    out: Path,
+    options: CalibrateOptions | None = None,
+    progress: Progress | None = None,
+) -> CalibrationReport:
+    """Fit calibration and fusion of the detectors and write them.
 
     Args:
         data: folder with manifest.csv and splits.csv.
         out: JSON file to write.
-        role_file: CSV that corrects the roles of unlabelled identities.
+        options: see `CalibrateOptions`.
         progress: see `likeness.types.Progress`.
 
-    Returns:
-        Cllr minus min-Cllr and ECE on identities held out from each fit (five folds by identity), by name.
+    Raises:
+        DataError: the folder holds no items with role `calibrate`, or a detector scored none of them.
+        OutputError: the file cannot be written.
     """
-    items = read_items(data, role_file)
-    own = [i for i in items if i.source == TRAINING_SOURCE and i.role == "calibrate"]
-    other = _fusion_items(items)
-    if not own or not other:
-        raise DataError(
-            f"{data}: no items with role 'calibrate' of {TRAINING_SOURCE} and of other sources"
-        )
-    cache = Path("runs/faces")
-    own_faces = known_faces(data, own, cache, progress=progress)
-    other_faces = known_faces(data, other, cache, progress=progress)
-    names = measuring_detectors()
-    with measuring_pool(data, STEPS, {name: (name, {}) for name in names}) as pool:
-        own_scored = _all(measure(pool, own_faces), len(own_faces), "training source", progress)
-        other_scored = _all(measure(pool, other_faces), len(other_faces), "other sources", progress)
+    options = options or CalibrateOptions()
+    names = [n for n in options.detectors or measuring_detectors() if fitted_on(n) != "none"]
+    own, other, clips = _scores(data, names, options, progress)
+    cues = auc_rows(names, [*own, *other, *clips])
+    weak = {
+        name: round(best_auc(name, cues), 4)
+        for name in names
+        if own_calibration(name) is None and best_auc(name, cues) < LEAST_AUC
+    }
+    earned = [name for name in names if name not in weak]
+    stills = fit_stills(earned, own)
+    fusion_items = [*other, *clips]
+    fitted = fit_all(earned, stills, fusion_items)
     figures: dict[str, float] = {}
-    detectors = _detector_calibrations(names, own_scored, figures)
-    fusion = _fusion(names, detectors, other_scored, figures)
+    _report_stills(figures, earned, own)
+    _report(figures, "file", held_out_llrs(earned, stills, fusion_items), fusion_items)
     calibration = Calibration(
-        tag="fusion-1",
-        detectors=detectors,
-        fusion=fusion,
-        gate=_gate([*own_scored, *other_scored]),
+        tag="fusion-2",
+        detectors=fitted.detectors,
+        fusion=fitted.fusion,
+        gate=_gate([*own, *fusion_items]),
         thresholds=DecisionThresholds(none_needs=("blended", "synthesised")),
-        population=POPULATION.format(
-            score_ids=len({f.item.group for f in own_faces}),
-            fusion_ids=len({f.item.group for f in other_faces}),
-        ),
+        population=_population(own, other, clips),
+        illustrations=weak,
     )
     _write(out, calibration)
-    return figures
+    return CalibrationReport(
+        figures,
+        cues,
+        leave_one_out(earned, stills, fusion_items),
+        real_clip_rows(earned, stills, fusion_items),
+        weak,
+    )
 
 
-def _fusion_items(items: Sequence[Item]) -> list[Item]:
+def _scores(
+    data: Path, names: Sequence[str], options: CalibrateOptions, progress: Progress | None
+) -> tuple[list[Scored], list[Scored], list[Scored]]:
+    """Stills of the training source, stills of other sources, and clips of the fusion's people."""
+    items = read_items(data, options.role_file)
+    own = [i for i in items if i.source == TRAINING_SOURCE and i.role == "calibrate"]
+    own = [own[int(i)] for i in _evenly(len(own), options.stills)]
+    other = fusion_stills(items)
+    clips = fusion_clips(items, options.clips_per_person)
+    if not own or not other or not clips:
+        raise DataError(
+            f"{data}: expected items with role 'calibrate' of {TRAINING_SOURCE} and of other sources, clips among them"
+        )
+    store = ScoreStore(options.store)
+    every: dict[str, tuple[str, dict[str, Any]]] = {n: (n, {}) for n in names}
+    single = {n: w for n, w in every.items() if fitted_on(n) == "stills"}
+    rows = []
+    for what, chosen in (("training source", own), ("other sources", other)):
+        works = still_works(data, chosen, options.faces, progress)
+        scored = score_all(works, single, store, progress, f"scoring {what}")
+        rows.append([row for found in scored for row in found])
+    works = [clip_work(data, item, items, options.plan) for item in clips]
+    scored = score_all(works, every, store, progress, "scoring clips")
+    return rows[0], rows[1], [row for found in scored for row in found]
+
+
+def still_works(
+    data: Path, items: Sequence[Item], cache: Path | None, progress: Progress | None
+) -> list[Work]:
+    """A real item with its pseudo-fake through every step, as pieces of work."""
+    return [
+        Work(
+            work_key("pair", known.item.sha256, [ENGINE, TEST_SEED, STEPS, known.item.path]),
+            partial(score_pair, data, known, STEPS),
+        )
+        for known in known_faces(data, items, cache, progress=progress)
+    ]
+
+
+def fusion_stills(items: Sequence[Item]) -> list[Item]:
     """Real items of sources that no detector of blends was trained on; FFHQ's train half is one of them."""
     return [
         i
@@ -109,109 +209,49 @@ def _fusion_items(items: Sequence[Item]) -> list[Item]:
     ]
 
 
-def _all(measured: Any, total: int, what: str, progress: Progress | None) -> list[Scored]:
-    scored: list[Scored] = []
-    for done, found in enumerate(measured):
-        scored += found
-        if progress:
-            progress(f"scoring {what}", done + 1, total)
-    return scored
+def fusion_clips(items: Sequence[Item], per_person: int, role: str = "calibrate") -> list[Item]:
+    """Real clips with a role, evenly chosen of each person."""
+    clips = [i for i in items if i.kind == "video" and i.label == 0 and i.role == role]
+    chosen = []
+    for group in dict.fromkeys(i.group for i in clips):
+        own = sorted((i for i in clips if i.group == group), key=lambda i: i.path)
+        chosen += [own[int(i)] for i in _evenly(len(own), per_person)]
+    return chosen
 
 
-def _detector_calibrations(
-    names: Sequence[str], scored: Sequence[Scored], figures: dict[str, float]
-) -> Detectors:
-    """One per detector: fitted here for detectors of blends, read from their own weights for the others."""
-    found: dict[str, tuple[str, PlattCalibration | PavCalibration]] = {}
+def _evenly(count: int, most: int | None) -> IndexArray:
+    if most is None or count <= most:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))
+
+
+def _report_stills(
+    figures: dict[str, float], names: Sequence[str], scored: Sequence[Scored]
+) -> None:
+    """Figures of each calibration of single pictures on people that it did not see."""
     for name in names:
-        tag = next(iter(registry.load("detectors", name).WEIGHTS))
-        if registry.part("detectors", name).info["question"] != "blended":
-            stored = weights.load_json(weights.path_of(name, "calibration.json"))
-            found[name] = (tag, calibration_from_dict(stored["calibration"]))
+        if fitted_on(name) != "stills" or own_calibration(name) is not None:
             continue
-        kept = [s for s in scored if s.scores[name] is not None]
-        scores = np.array([s.scores[name] for s in kept], np.float64)
-        labels, groups = _labels(kept), _groups(kept)
-
-        sample = CalibrationSample(scores, labels, groups, f"{TRAINING_SOURCE}, calibrate")
-        _report(figures, name, _cross_fitted(groups, partial(_platt_held_out, sample)), labels)
-        found[name] = (tag, PlattCalibration.fit(sample))
-    return found
+        kept = [s for s in scored if s.scores.get(name) is not None]
+        sample = sample_of(name, kept, TRAINING_SOURCE)
+        groups = groups_of(kept)
+        _report(figures, name, cross_fitted(groups, partial(_platt_held_out, sample)), kept)
 
 
-def _platt_held_out(sample: CalibrationSample, rows: Rows, test: Rows) -> npt.NDArray[np.float64]:
+def _platt_held_out(sample: CalibrationSample, rows: IndexArray, test: IndexArray) -> DoubleArray:
     scores, labels, groups = (np.asarray(v) for v in (sample.scores, sample.labels, sample.groups))
     part = CalibrationSample(scores[rows], labels[rows], groups[rows], sample.population)
     return PlattCalibration.fit(part).llr(scores[test])
 
 
-def _fusion(
-    names: Sequence[str], detectors: Detectors, scored: Sequence[Scored], figures: dict[str, float]
-) -> FileFusion:
-    """Fit on everybody; measured on people of whom neither the fusion nor the file's calibration saw anything."""
-    labels, groups = _labels(scored), _groups(scored)
-
-    def held_out(rows: Rows, test: Rows) -> npt.NDArray[np.float64]:
-        fitted = _fit_fusion(names, detectors, [scored[i] for i in rows])
-        maxima = _maxima(fitted.questions, detectors, [scored[i] for i in test])
-        return fitted.file.llr(maxima, np.ones(len(test)))
-
-    _report(figures, "file", _cross_fitted(groups, held_out), labels)
-    return _fit_fusion(names, detectors, scored)
-
-
-def _fit_fusion(names: Sequence[str], detectors: Detectors, scored: Sequence[Scored]) -> FileFusion:
-    """One fusion per question, then the calibration of the maximum over them, on files of one face each."""
-    by_question: dict[Question, list[str]] = {}
-    for name in names:
-        by_question.setdefault(registry.part("detectors", name).info["question"], []).append(name)
-    questions = tuple(
-        _fit_question(question, members, detectors, scored)
-        for question, members in by_question.items()
-    )
-    maxima = _maxima(questions, detectors, scored)
-    sample = CalibrationSample(maxima, _labels(scored), _groups(scored), FUSION_POPULATION)
-    return FileFusion(questions, FileCalibration.fit(sample, np.ones(len(scored))))
-
-
-def _fit_question(
-    question: Question, members: Sequence[str], detectors: Detectors, scored: Sequence[Scored]
-) -> QuestionFusion:
-    if (
-        question != "blended"
-    ):  # there are no fakes of its kind outside the detector's own training source
-        (name,) = members
-        cap = registry.part("detectors", name).info.get("max_llr", float("inf"))
-        known = detectors[name][1]
-        return QuestionFusion.single(
-            question, name, known.n_identities, known.population, float(cap)
-        )
-    sample = FusionSample(
-        {name: _llrs(detectors[name][1], name, scored) for name in members},
-        _labels(scored),
-        _groups(scored),
-        FUSION_POPULATION,
-        _covariates(scored),
-    )
-    return QuestionFusion.fit(question, sample)
-
-
-def _maxima(
-    questions: Sequence[QuestionFusion], detectors: Detectors, scored: Sequence[Scored]
-) -> npt.NDArray[np.float64]:
-    """(N,) strongest question of each file; a detector that does not apply there has no part in it."""
-    per_question = [
-        q.llr(
-            {name: _llrs(detectors[name][1], name, scored) for name in q.detectors},
-            _covariates(scored),
-        )
-        for q in questions
-    ]
-    return np.asarray(np.nanmax(np.stack(per_question), axis=0))
-
-
-def _covariates(scored: Sequence[Scored]) -> dict[str, list[float]]:
-    return {c: [s.covariates[c] for s in scored] for c in COVARIATES}
+def _report(
+    figures: dict[str, float], name: str, llrs: DoubleArray, scored: Sequence[Scored]
+) -> None:
+    known = np.isfinite(llrs)
+    llrs, labels = llrs[known], labels_of(scored)[known]
+    figures[f"{name}: Cllr"] = cllr(llrs, labels)
+    figures[f"{name}: Cllr - min Cllr"] = cllr(llrs, labels) - min_cllr(llrs, labels)
+    figures[f"{name}: ECE"] = ece(probability_from_llr(llrs, 0.5), labels)
 
 
 def _gate(scored: Sequence[Scored]) -> DomainGate:
@@ -219,51 +259,12 @@ def _gate(scored: Sequence[Scored]) -> DomainGate:
     reals = [s for s in scored if s.label == 0]
     rows = np.array([[s.covariates[name] for name in DOMAIN_COVARIATES] for s in reals])
     finite = np.isfinite(rows).all(axis=1)
-    return DomainGate.fit(rows[finite], _groups(reals)[finite])
+    return DomainGate.fit(rows[finite], groups_of(reals)[finite])
 
 
-def _cross_fitted(
-    groups: npt.NDArray[Any], llr: Callable[[Rows, Rows], npt.NDArray[np.float64]]
-) -> npt.NDArray[np.float64]:
-    """(N,) llrs of each item from a fit that saw nothing of its identity."""
-    names = np.unique(groups)
-    fold_of = dict(
-        zip(names, np.random.default_rng(0).permutation(len(names)) % FOLDS, strict=True)
-    )
-    folds = np.array([fold_of[g] for g in groups])
-    out = np.zeros(len(groups))
-    for fold in range(FOLDS):
-        out[folds == fold] = llr(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
-    return out
-
-
-def _report(
-    figures: dict[str, float], name: str, llrs: npt.NDArray[np.float64], labels: npt.NDArray[Any]
-) -> None:
-    figures[f"{name}: Cllr"] = cllr(llrs, labels)
-    figures[f"{name}: Cllr - min Cllr"] = cllr(llrs, labels) - min_cllr(llrs, labels)
-    figures[f"{name}: ECE"] = ece(probability_from_llr(llrs, 0.5), labels)
-
-
-def _llrs(
-    calibration: PlattCalibration | PavCalibration, name: str, scored: Sequence[Scored]
-) -> npt.NDArray[np.float64]:
-    """(N,) llrs, NaN where the detector did not apply."""
-    given = np.array([s.scores[name] is not None for s in scored])
-    out = np.full(len(scored), np.nan)
-    if given.any():
-        out[given] = calibration.llr(
-            [float(s.scores[name] or 0.0) for s in scored if s.scores[name] is not None]
-        )
-    return out
-
-
-def _labels(scored: Sequence[Scored]) -> npt.NDArray[np.int64]:
-    return np.array([s.label for s in scored], np.int64)
-
-
-def _groups(scored: Sequence[Scored]) -> npt.NDArray[np.str_]:
-    return np.array([s.group for s in scored])
+def _population(*parts: Sequence[Scored]) -> str:
+    own, other, clips = ({s.group for s in part} for part in parts)
+    return POPULATION.format(score_ids=len(own), clip_ids=len(clips), still_ids=len(other - clips))
 
 
 def _write(out: Path, calibration: Calibration) -> None:

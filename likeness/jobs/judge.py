@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Calibration:
         gate: where the faces of the calibration lie in terms of quality.
         thresholds: of the decision table.
         population: who it was fitted on.
+        illustrations: detector -> its best AUC, for those that tell too little to have a calibration.
     """
 
     tag: str
@@ -70,6 +71,7 @@ class Calibration:
     gate: DomainGate
     thresholds: DecisionThresholds
     population: str
+    illustrations: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def bound(self) -> float:
@@ -89,6 +91,7 @@ class Calibration:
             "fusion": self.fusion.to_dict(),
             "gate": {k: v.tolist() for k, v in self.gate.to_arrays().items()},
             "thresholds": asdict(self.thresholds),
+            "illustrations": dict(self.illustrations),
         }
 
     @classmethod
@@ -117,8 +120,9 @@ class Calibration:
                 gate,
                 DecisionThresholds(**thresholds),
                 str(stored["population"]),
+                {str(n): float(v) for n, v in stored.get("illustrations", {}).items()},
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(f"calibration: damaged or incomplete ({error})") from error
 
 

@@ -18,6 +18,7 @@ from likeness.data.known_faces import KnownFace, load_images, renumbered
 from likeness.data.nuisance import crop_features
 from likeness.data.pairs import item_seed, make_pair
 from likeness.faces import align, face_quality
+from likeness.jobs.detect import fitted_on
 from likeness.scoring import covariates_of
 from likeness.types import Detector, Evidence, FaceQuality, FaceTrack, ImageArray
 
@@ -40,6 +41,8 @@ class Scored:
         scores: raw score per detector; None where it did not apply.
         covariates: quality of the face.
         nuisance: what the leakage audit looks at; only on the clean step.
+        kind: what was made: `real`, `pseudo_fake`, a swap, ...; see `clip_material.ClipCase` for clips.
+        clip: whether neighbouring frames of a clip were shown, so that cues over time had a chance.
     """
 
     label: int
@@ -49,15 +52,22 @@ class Scored:
     scores: Mapping[str, float | None]
     covariates: Mapping[str, float]
     nuisance: tuple[float, ...] = field(default=())
+    kind: str = ""
+    clip: bool = False
+
+    def of_clip(self, kind: str) -> Scored:
+        """The same, said of neighbouring frames of a clip."""
+        return replace(self, kind=kind, clip=True)
 
 
 @dataclass(frozen=True)
 class _Worker:
-    """What a worker process holds: the data folder and the built detectors."""
+    """What a worker process holds: the data folder, the built detectors, and the labels of those that need neighbours."""
 
     folder: Path
     steps: tuple[str, ...]
     detectors: Mapping[str, Detector]
+    over_time: tuple[str, ...]
 
 
 @contextmanager
@@ -118,15 +128,18 @@ def _score(
     if step != CLEAN:
         images = degrade(list(images), step, TEST_SEED)
     clip = media.clip_from_frames(images)
-    scores = {name: _usable_score(d.analyse(clip, (track,))) for name, d in detectors.items()}
+    scores = {name: usable_score(d.analyse(clip, (track,))) for name, d in detectors.items()}
     nuisance: tuple[float, ...] = ()
     if step == CLEAN:
         nuisance = tuple(crop_features(align(images[0], track.landmarks_px[0]).image))
     covariates = covariates_of(_as_seen(track, images), 1)
-    return Scored(label, known.item.group, step, known.item.path, scores, covariates, nuisance)
+    kind = "pseudo_fake" if label else "real"
+    return Scored(
+        label, known.item.group, step, known.item.path, scores, covariates, nuisance, kind
+    )
 
 
-def _usable_score(evidence: Evidence) -> float | None:
+def usable_score(evidence: Evidence) -> float | None:
     """The score, unless the detector did not apply or itself says that its score means nothing here."""
     if evidence.tracks and all(t.in_domain is False for t in evidence.tracks):
         return None
@@ -152,12 +165,20 @@ def _start(folder: Path, steps: tuple[str, ...], wanted: Wanted) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    built = {label: registry.build("detectors", n, o) for label, (n, o) in wanted.items()}
-    _WORKER.append(_Worker(folder, steps, built))
+    # Single frames picked out of a clip tell a cue over time nothing true: it is not asked.
+    over_time = tuple(label for label, (name, _) in wanted.items() if fitted_on(name) == "clips")
+    built = {
+        label: registry.build("detectors", n, o)
+        for label, (n, o) in wanted.items()
+        if label not in over_time
+    }
+    _WORKER.append(_Worker(folder, steps, built, over_time))
 
 
 def _measure_one(work: tuple[KnownFace, bool]) -> list[Scored]:
     known, alone = work
     worker = _WORKER[0]
     score = score_item if alone else score_pair
-    return score(worker.folder, known, worker.steps, worker.detectors)
+    rows = score(worker.folder, known, worker.steps, worker.detectors)
+    silent = dict.fromkeys(worker.over_time)
+    return [replace(row, scores={**row.scores, **silent}) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from likeness.media.drawn import clip_from_frames as clip_from_frames
     from likeness.media.encode import encode_original as encode_original
     from likeness.media.encode import h264_round_trip as h264_round_trip
     from likeness.media.encode import jpeg_round_trip as jpeg_round_trip
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from likeness.media.jpeg import JpegQuality as JpegQuality
     from likeness.media.jpeg import estimate_jpeg_quality as estimate_jpeg_quality
     from likeness.media.limits import Limits as Limits
-    from likeness.media.opening import clip_from_frames as clip_from_frames
     from likeness.media.opening import open_clip as open_clip
     from likeness.media.sampling import Sampling as Sampling
     from likeness.media.sampling import sample as sample
@@ -35,10 +35,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("clip_from_frames", "open_clip"):
+    if name == "clip_from_frames":
+        from likeness.media import drawn
+
+        return drawn.clip_from_frames
+    if name == "open_clip":
         from likeness.media import opening
 
-        return getattr(opening, name)
+        return opening.open_clip
     if name in ("Sampling", "sample", "scene_cuts"):
         from likeness.media import sampling
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from likeness.errors import LikenessError, MediaError, ShapeError
+from likeness.errors import LikenessError, MediaError
 from likeness.media import facts as describe_facts
 from likeness.media.container import open_container, sound_stream, video_stream
 from likeness.media.frames import DrawnFrames, SharedFrames
@@ -73,41 +73,6 @@ def open_clip(
     except BaseException:
         opened.close()
         raise
-
-
-def clip_from_frames(images: Sequence[ImageArray], fps: float = 25.0, name: str = "drawn") -> Clip:
-    """A clip of pictures in memory; its `sha256` is empty because it came from no file.
-
-    Args:
-        images: (H, W, 3) uint8 RGB each, all of one size; they are copied.
-        fps: frame rate in Hz; ignored for one picture, which makes a clip of kind image.
-        name: what to call it.
-
-    Raises:
-        MediaError: no picture, or pictures of different sizes.
-        ShapeError: a picture that is not (H, W, 3) uint8.
-    """
-    copies = [np.array(image) for image in images]
-    if not copies:
-        raise MediaError(f"{name}: expected at least one picture, got none")
-    for image in copies:
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ShapeError(
-                "images", "(H, W, 3) uint8 RGB", f"{image.dtype} array of shape {image.shape}"
-            )
-        if image.shape != copies[0].shape:
-            raise MediaError(
-                f"{name}: expected pictures of one size, got {image.shape} after {copies[0].shape}"
-            )
-    moving = len(copies) > 1
-    times = np.arange(len(copies), dtype=np.float64) / (fps if moving else 1.0)
-    for image in copies:
-        image.flags.writeable = False
-    # The pictures are in memory already: the cache need not hold them a second time.
-    frames = SharedFrames(DrawnFrames(copies), times, "", Limits(cache_bytes=0, spill_bytes=0), {})
-    height, width = copies[0].shape[:2]
-    kind = "video" if moving else "image"
-    return Clip(name, kind, frames, fps if moving else 0.0, times, (width, height))  # type: ignore[arg-type]
 
 
 def _open_picture(source: ByteSource, format: Format) -> Clip:

@@ -15,6 +15,9 @@ _THUMBNAIL_WH = (64, 36)
 _BINS = 32
 _LOOKS = 600  # at most so many thumbnails are compared, whatever the length
 _LOOKS_PER_S = 4.0
+_LEAST_RATE_HZ = (
+    23.9  # what is left after thinning: cinema's 24 stays whole, 50, 60 and 120 become 25 to 30
+)
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,26 @@ class Sampling:
 
     Attributes:
         kind: `all` frames; `every` n-th frame from the first; n frames spread `evenly`; n frames spread over the
-            `scenes`, each scene getting its share and at least one where n allows.
-        n: step of `every`, number of frames of `evenly` and `scenes`; ignored by `all`.
+            `scenes`, each scene getting its share and at least one where n allows; at most n frames in `stretches` of
+            neighbours, evenly spread, for what has to be compared from frame to frame.
+        n: step of `every`, number of frames of the others; ignored by `all`.
+        stretch_s: about how long one of the `stretches` is, in seconds; ignored by the others. Clips of more than about
+            48 Hz are thinned to 24 or more, so that a step in time means the same everywhere.
     """
 
-    kind: Literal["all", "every", "evenly", "scenes"] = "evenly"
+    kind: Literal["all", "every", "evenly", "scenes", "stretches"] = "evenly"
     n: int = 32
+    stretch_s: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("all", "every", "evenly", "scenes"):
-            raise UsageError(f"expected sampling all, every, evenly or scenes, got {self.kind!r}")
+        if self.kind not in ("all", "every", "evenly", "scenes", "stretches"):
+            raise UsageError(
+                f"expected sampling all, every, evenly, scenes or stretches, got {self.kind!r}"
+            )
         if self.kind != "all" and self.n < 1:
             raise UsageError(f"expected n of at least 1 for sampling {self.kind}, got {self.n}")
+        if not 0.0 < self.stretch_s <= 3600.0:
+            raise UsageError(f"expected stretches of more than 0 s, got {self.stretch_s}")
 
 
 def sample(clip: Clip, sampling: Sampling) -> IndexArray:
@@ -42,6 +53,8 @@ def sample(clip: Clip, sampling: Sampling) -> IndexArray:
     total = len(clip.frames)
     if sampling.kind == "every":
         return np.arange(0, total, sampling.n, dtype=np.int64)
+    if sampling.kind == "stretches":
+        return _stretches(total, _rate_hz(clip), sampling)
     if sampling.kind == "all" or total <= sampling.n:
         return np.arange(total, dtype=np.int64)
     if sampling.kind == "evenly":
@@ -92,6 +105,26 @@ def _spread(start: int, end: int, n: int) -> IndexArray:
     """At most n indices at the middles of n equal parts of [start, end)."""
     n = min(n, end - start)
     return (start + ((np.arange(n) + 0.5) * (end - start) / n)).astype(np.int64)
+
+
+def _rate_hz(clip: Clip) -> float:
+    """The usual rate from frame to frame: pictures picked out of a clip have its times and not its rate."""
+    steps = np.diff(clip.timestamps_s)
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    return 1.0 / usual if usual > 0.0 else clip.fps
+
+
+def _stretches(total: int, fps: float, sampling: Sampling) -> IndexArray:
+    """All frames where they are few; else equal stretches, each in the middle of its part of the clip."""
+    step = max(1, int(fps / _LEAST_RATE_HZ))
+    left = -(-total // step)  # after thinning
+    if left <= sampling.n:
+        return np.arange(0, total, step, dtype=np.int64)
+    count = max(1, round(sampling.n / max(1.0, sampling.stretch_s * fps / step)))
+    length = max(1, sampling.n // count)
+    middles = (np.arange(count) + 0.5) * left / count
+    starts = np.clip(np.rint(middles - length / 2), 0, left - length).astype(np.int64)
+    return np.unique(starts[:, None] + np.arange(length)) * step
 
 
 def _shares(lengths: IndexArray, n: int) -> list[int]:

@@ -173,12 +173,14 @@ class QuestionFusion:
         targets = Targets.of(fake, identity_weights(groups, fake))
         d, c, k = x.shape[1], z.shape[1], bad.shape[1]
         prior = 0.5 / targets.effective  # a unit normal on every coefficient of a covariate
+        # One detector's weight is told by the data; several that say much the same share theirs evenly.
+        shared = prior if d > 1 else 1e-6
         fitted = fit_logistic(
             _forward(x, z, bad),
             np.concatenate([[0.0], np.full(d, 1.0 / d), np.zeros(c + k)]),
             [(None, None), *[(0.0, None)] * d, *[(None, None)] * c, *[(0.0, None)] * k],
             targets,
-            np.concatenate([[0.0], np.full(d, 1e-6), np.full(c + k, prior)]),
+            np.concatenate([[0.0], np.full(d, shared), np.full(c + k, prior)]),
         )
         intercept, weights, offset, damped = np.split(fitted, [1, 1 + d, 1 + d + c])
         return cls(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from likeness.errors import ConfigError
+from likeness.faces import association, tracking
 from likeness.faces.models import FaceModels
 from likeness.faces.tracking import TrackingConfig, track_faces
 from likeness.faces.trajectory import Sighting, folded
@@ -116,6 +117,46 @@ def test_frames_stream_and_progress_is_told(people, models) -> None:
 def test_tracking_is_deterministic(people, models) -> None:
     frames = [scene((people[0], 20 + 30 * i), (people[1], 560 - 20 * i)) for i in range(4)]
     assert tracked(frames, 2.0, models) == tracked(frames, 2.0, FaceModels(1))
+
+
+def test_neighbouring_frames_are_not_measured_in_full_and_lie_where_they_did(
+    people, models, monkeypatch
+) -> None:
+    frames = [scene((people[0], 20 + 3 * i)) for i in range(20)]
+    looks: list[int] = []
+    real_descriptor = tracking.descriptor
+
+    def counted(*arguments):
+        looks.append(1)
+        return real_descriptor(*arguments)
+
+    monkeypatch.setattr(tracking, "descriptor", counted)
+    (quick,) = tracked(frames, 25.0, models)
+    assert len(looks) <= 4
+    monkeypatch.setattr(tracking, "_LOOKS_EVERY_S", 0.0)
+    monkeypatch.setattr(tracking, "_PIXELS_EVERY_S", 0.0)
+    (full,) = tracked(frames, 25.0, models)
+    assert len(looks) >= 20
+    np.testing.assert_array_equal(quick.landmarks_px, full.landmarks_px)
+    np.testing.assert_array_equal(quick.quality.eye_distance_px, full.quality.eye_distance_px)
+    np.testing.assert_array_equal(quick.quality.eye_aspect_ratio, full.quality.eye_aspect_ratio)
+    np.testing.assert_allclose(quick.quality.sharpness, full.quality.sharpness, atol=0.1)
+    assert np.isfinite(quick.quality.visible).all()
+
+
+def test_another_person_at_full_rate_is_another_track_within_a_moment(people, models) -> None:
+    one, other = people
+    frames = [scene((one, 300))] * 10 + [scene((other, 300))] * 14
+    tracks = tracked(frames, 25.0, models)
+    assert len(tracks) == 2
+    assert 10 <= tracks[1].frame_indices[0] <= 10 + 8  # a third of a second
+
+
+def test_one_face_or_one_track_needs_no_search() -> None:
+    cost = np.array([[3.0], [1.0], [2.0]])
+    assert association._cheapest(cost) == ([1], [0])
+    assert association._cheapest(cost.T) == ([0], [1])
+    assert association._cheapest(np.array([[1.0, 2.0], [1.5, 9.0]])) == ([0, 1], [1, 0])
 
 
 def test_impossible_configuration_is_named() -> None:

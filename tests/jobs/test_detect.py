@@ -80,6 +80,28 @@ def test_a_failed_detector_makes_the_file_inconclusive() -> None:
     assert any("failed" in reason for reason in verdict.reasons)
 
 
+def test_neighbouring_frames_are_followed_and_only_some_are_scored() -> None:
+    from likeness.jobs.demo import moved
+
+    clip = media.clip_from_frames(moved(testing.portrait(), 60))
+    only = ("residual_statistics",)
+    for frames, dense, followed in ((4, 20, 20), (4, 0, 4), (30, 20, 30)):
+        verdict = likeness.detect(clip, DetectOptions(only, frames=frames, dense_frames=dense))
+        (track,), (evidence,) = verdict.tracks, verdict.evidence
+        assert len(track) == followed
+        assert len(evidence.tracks[0].frame_indices) == min(frames, followed)
+        assert (np.diff(track.frame_indices) == 1).all() == bool(dense)
+
+
+def test_frames_are_decoded_ahead_of_the_face_networks_and_each_once() -> None:
+    from likeness.jobs.detect import _Ahead
+
+    clip = media.clip_from_frames([testing.portrait()] * 5)
+    frames = _Ahead(clip.frames)
+    assert [f.index for f in frames] == [0, 1, 2, 3, 4] and len(frames) == 5
+    assert [f.index for f in frames.at([3, 1, 3])] == [1, 3]
+
+
 def test_evidence_of_foreign_weights_stays_uncalibrated() -> None:
     evidence = Evidence(
         "residual_statistics", "c", "blended", "scored", weights="somebody else's", score=9.0
@@ -127,11 +149,13 @@ def test_real_clips_of_every_kind_get_a_verdict(data_dir: Path) -> None:
 
 
 def test_marks_are_read_by_default_and_measured_by_nobody() -> None:
-    from likeness.jobs.detect import default_detectors, measuring_detectors
+    from likeness.jobs.detect import default_detectors, fitted_on, measuring_detectors
 
     assert "marks" in default_detectors()
     assert "marks" not in measuring_detectors()
-    assert set(measuring_detectors()) == set(shipped_calibration().detectors)
+    calibration = shipped_calibration()
+    known = {*calibration.detectors, *calibration.illustrations}
+    assert known == {n for n in measuring_detectors() if fitted_on(n) != "none"}
 
 
 def test_the_reader_of_marks_learns_whom_to_trust_and_how_closely_to_look(tmp_path: Path) -> None:

@@ -68,12 +68,53 @@ def test_a_steady_clip_has_no_cut():
 
 def test_sound_has_no_frames_to_sample():
     clip = open_clip(encode_sound(np.ones(8000) * 0.1))
-    for kind in ("all", "every", "evenly", "scenes"):
+    for kind in ("all", "every", "evenly", "scenes", "stretches"):
         assert sample(clip, Sampling(kind, 4)).tolist() == []
 
 
 def test_policies_are_checked():
     with pytest.raises(UsageError, match="sampling"):
         Sampling("some")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="stretches"):
+        Sampling("stretches", 9, stretch_s=0.0)
     with pytest.raises(UsageError, match="at least 1"):
         Sampling("every", 0)
+
+
+def test_stretches_keep_neighbours_together() -> None:
+    short = clip_from_frames(numbered(10))
+    assert sample(short, Sampling("stretches", 24)).tolist() == list(range(10))
+    found = sample(long_clip(1000, 25.0), Sampling("stretches", 240))
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    assert [len(run) for run in runs] == [48] * 5
+    middles = [float(run.mean()) for run in runs]
+    np.testing.assert_allclose(middles, [100, 300, 500, 700, 900], atol=1)
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"), [(10, 10), (24, 24), (25, 25), (30, 30), (50, 25), (60, 30), (120, 24)]
+)
+def test_fast_clips_are_thinned_to_the_usual_rates(fps: float, rate: float) -> None:
+    for total in (200, 5000):
+        found = sample(long_clip(total, fps), Sampling("stretches", 240))
+        steps = np.diff(found)
+        assert fps / steps.min() == pytest.approx(rate)
+        assert (steps == steps.min()).mean() > 0.9 and len(found) <= 240
+        assert found[0] >= 0 and found[-1] < total
+
+
+def test_fewer_frames_than_a_stretch_are_one_stretch() -> None:
+    found = sample(long_clip(500, 25.0), Sampling("stretches", 20))
+    assert len(found) == 20 and (np.diff(found) == 1).all() and found[0] == 240
+    short = sample(long_clip(500, 25.0), Sampling("stretches", 96, stretch_s=1.28))
+    assert (np.diff(short) > 1).sum() == 2 and len(short) == 96
+
+
+def long_clip(total: int, fps: float):
+    return clip_from_frames([np.zeros((4, 4, 3), np.uint8)] * total, fps=fps)
+
+
+def test_pictures_picked_out_of_a_fast_clip_are_not_thinned_again() -> None:
+    images = [np.zeros((4, 4, 3), np.uint8)] * 12
+    picked = clip_from_frames(images, fps=60.0, times_s=np.arange(12) * 0.5)
+    assert sample(picked, Sampling("stretches", 240)).tolist() == list(range(12))

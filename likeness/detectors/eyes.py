@@ -1,0 +1,210 @@
+"""Detector `eyes`: do both eyes have one colour, do they mirror the same lights, and are eyes and teeth as detailed as the skin?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from likeness import weights
+from likeness.detectors import _eyes_measures as measures
+from likeness.detectors._cue import CueModel, Seen, look
+from likeness.detectors._eyes_pupil import pupil_roundness
+from likeness.errors import ConfigError
+from likeness.types import (
+    Clip,
+    DoubleArray,
+    Evidence,
+    FaceTrack,
+    Frame,
+    IndexArray,
+    Progress,
+    Reading,
+)
+
+INFO = {
+    "summary": "Iris colour, reflections and detail of both eyes, teeth and mouth interior, shape of the pupils",
+    "cue": "eyes and teeth",
+    "question": "blended",
+    "kinds": ["face_swap", "reenactment", "face_synthesis"],
+    "needs": ["frontal face", "open eyes"],
+    "inputs": ["image", "video"],
+    "paper": "After Matern, Riess and Stamminger 2019 (Exploiting Visual Artifacts), Hu, Li and Lyu 2021 (corneal specular "
+    "highlights) and Guo et al. 2022 (irregular pupil shapes)",
+    "licence": "Apache-2.0",
+    "weights_licence": "non-commercial research: trained on UTKFace pictures, whose terms carry over",
+    "fitted_on": "none",
+    "strength_pair": None,
+    "known_failures": [
+        "irises below 8 px across are not examined, pupils below 24 px neither: most video frames show no pupil",
+        "glasses, contact lenses, eyes of two colours, cataract and one-sided light differ left against right",
+        "lamps close to the face are mirrored at different places",
+        "only StyleGAN1 was measured: colour and reflections left against right say next to nothing about it",
+        "ears are not compared: the face mesh has no points on them and hair hides them",
+    ],
+}
+WEIGHTS = {"eyes-1": "eyes.safetensors"}
+_PART = "eyes"
+_MOST_YAW_DEG, _MOST_PITCH_DEG = 20.0, 20.0
+_LEAST_OPENING = 0.18
+_LEAST_IRIS_PX = 8.0
+_LEAST_PUPIL_IRIS_PX = 24.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Options of the detector.
+
+    Attributes:
+        frames: at most this many frames of a face are measured, evenly spread over those of a frontal pose.
+        weights: path of a safetensors file of the same recipe; empty = the shipped one.
+    """
+
+    frames: int = 32
+    weights: str = ""
+
+
+def build(config: Config) -> Eyes:
+    """Load the weights and build the detector; raises `WeightsError`, `ConfigError`."""
+    if config.frames < 1:
+        raise ConfigError(f"detector {_PART}: frames: expected 1 or more, got {config.frames}")
+    shipped = weights.FOLDER / _PART / WEIGHTS["eyes-1"]
+    path = Path(config.weights) if config.weights else shipped
+    return Eyes(config, CueModel.load(path, measures.NAMES, measures.VERSION))
+
+
+class Eyes:
+    """See `INFO`. Score = mean logit over the measured frames of a face, maximum over faces; an illustration."""
+
+    def __init__(self, config: Config, model: CueModel) -> None:
+        self.config = config
+        self.model = model
+
+    def analyse(self, clip: Clip, tracks: Sequence[FaceTrack]) -> Evidence:
+        """Score every face that is seen from the front with open eyes of enough pixels."""
+        found = look(clip, tracks, self.config.frames, measure, valid_rows)
+        if not found:
+            return self._evidence(status="not_applicable", note=_why_not(tracks))
+        scores = [self.model.track_score(seen) for seen in found]
+        best = max(range(len(scores)), key=lambda k: scores[k].score)
+        seen = found[best]
+        return self._evidence(
+            status="scored",
+            score=scores[best].score,
+            track_id=scores[best].track_id,
+            tracks=tuple(scores),
+            note=self._sentence(seen),
+            readings=(*self._readings(seen), *_pupils(clip, seen)),
+        )
+
+    def _readings(self, seen: Seen) -> tuple[Reading, ...]:
+        """All numbers but the mouth's where it was never open."""
+        every = self.model.readings(seen, measures.UNITS)
+        closed = bool((seen.values[:, -1] == measures.CLOSED_MOUTH).all())
+        return every[:-1] if closed else every
+
+    def _sentence(self, seen: Seen) -> str:
+        middle = np.median(seen.values, axis=0)
+        off = [
+            words
+            for words, value, usual in zip(_WORDS, middle, self.model.usual, strict=True)
+            if words and value > usual[1]
+        ]
+        if off:
+            return f"{' and '.join(off[:2])} more than in nine of ten real faces"
+        return "the eyes differ no more from each other than those of real faces do"
+
+    def _evidence(self, **values: Any) -> Evidence:
+        return Evidence(
+            detector=_PART,
+            cue=str(INFO["cue"]),
+            question="blended",
+            weights=self.model.tag,
+            **values,
+        )
+
+
+_WORDS = (
+    "the irises differ in colour",
+    "the irises differ in brightness",
+    "reflections lie at different places in the two eyes",
+    "reflections in the two eyes differ in size",
+    "light falls differently on the two irises",
+    "the eyes differ in sharpness",
+    "",
+    "",
+)
+
+
+def valid_rows(track: FaceTrack) -> IndexArray:
+    """(R,) int64 rows of a frontal pose with open eyes and irises of at least 8 px across."""
+    return np.flatnonzero(np.logical_and.reduce(_conditions(track)))
+
+
+def _conditions(track: FaceTrack) -> tuple[Any, ...]:
+    """Per row: seen, frontal, eyes open, irises large enough."""
+    frontal = (np.abs(track.pose_deg[:, 0]) <= _MOST_YAW_DEG) & (
+        np.abs(track.pose_deg[:, 1]) <= _MOST_PITCH_DEG
+    )
+    opened = track.quality.eye_aspect_ratio.min(axis=1) >= _LEAST_OPENING
+    size = np.array([2.0 * measures.iris_radii_px(p).min() for p in track.landmarks_px])
+    return ~track.bridged, frontal, opened, size >= _LEAST_IRIS_PX
+
+
+def measure(frame: Frame, track: FaceTrack, row: int) -> DoubleArray | None:
+    """(8,) numbers of one face in one frame; None where its pose, size or light does not allow them."""
+    if not all(bool(holds[row]) for holds in _conditions(track)):
+        return None
+    return measures.of_face(frame.image, track.landmarks_px[row])
+
+
+def _pupils(clip: Clip, seen: Seen) -> tuple[Reading, ...]:
+    """How well an ellipse fits each pupil, in the frame with the largest irises."""
+    track = seen.track
+    sizes = np.array([2.0 * measures.iris_radii_px(track.landmarks_px[r]).min() for r in seen.rows])
+    best = int(np.argmax(sizes))
+    if sizes[best] < _LEAST_PUPIL_IRIS_PX:
+        return ()
+    row = int(seen.rows[best])
+    for frame in clip.frames.at([int(track.frame_indices[row])]):
+        eyes = measures.both_eyes(frame.image, track.landmarks_px[row])
+        fits = [pupil_roundness(eye) for eye in eyes or ()]
+        return tuple(
+            Reading(f"overlap of the {side} pupil with an ellipse", fit, "", None, track.track_id)
+            for side, fit in zip(("right", "left"), fits, strict=False)
+            if fit is not None
+        )
+    return ()
+
+
+def _why_not(tracks: Sequence[FaceTrack]) -> str:
+    seen = [t for t in tracks if (~t.bridged).any()]
+    if not seen:
+        return "no face whose eyes could be examined"
+    reasons = (
+        "no face was seen",
+        f"no face looks within {_MOST_YAW_DEG:.0f} degrees of the camera",
+        "the eyes are closed or nearly so wherever the face is frontal",
+        f"the irises are smaller than {_LEAST_IRIS_PX:.0f} px",
+    )
+    holds = [np.concatenate(parts) for parts in zip(*(_conditions(t) for t in seen), strict=True)]
+    left = np.ones(len(holds[0]), bool)
+    for reason, condition in zip(reasons, holds, strict=True):
+        left &= condition
+        if not left.any():
+            return reason
+    return "the irises are hidden, cut off by the picture's edge or without colour"
+
+
+def training(
+    recipe: Mapping[str, Any], data: Path, out: Path, progress: Progress | None = None
+) -> dict[str, float]:
+    """Train as `recipes/eyes.toml` says; needs the extra `create` (scikit-learn)."""
+    from likeness.detectors._cue_training import Cue, train_cue
+
+    ((tag, file),) = WEIGHTS.items()
+    cue = Cue(measure, measures.NAMES, measures.VERSION, tag, file)
+    return train_cue(cue, recipe, data, out, progress)
