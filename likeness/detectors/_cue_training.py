@@ -26,7 +26,6 @@ from likeness.scoring.metrics import auc
 from likeness.scoring.models import LinearModel
 from likeness.types import DoubleArray, FaceTrack, ImageArray, Progress
 
-
 SOFT = PseudoFakeConfig(Shares(0.0, 0.0, 0.0, 1.0), target_p=0.0, warp_size_px=(32, 128))
 """Faces of 32 to 128 px in the place of sharper ones, never the other way round."""
 

@@ -105,7 +105,9 @@ class Mouth:
         if not seen:
             return _evidence(status="not_applicable", weights=self.model.tag, note=_why_not(tracks))
         scored = [(self.model.track_score(one), one) for one in seen]
-        if clip.kind == "video":  # coded lower faces are softer than those of the photographs that the fit knows
+        if (
+            clip.kind == "video"
+        ):  # coded lower faces are softer than those of the photographs that the fit knows
             scored = [(replace(score, in_domain=False), one) for score, one in scored]
         score, strongest = max(scored, key=lambda pair: pair[0].score)
         moving = [watch(clip, one.track, frontal_rows(one.track)) for one in seen]

@@ -39,8 +39,8 @@ INFO = {
     "fitted_on": "stills",
     "strength_pair": "blend",
     "known_failures": [
-        "video codecs remove noise and leave their own: after H.264 at CRF 23 it is weak (.75) or blind (.51 at 256 px), and real "
-        "clips of low bit rate score higher than photographs",
+        "video codecs remove noise and leave their own: after H.264 at CRF 23 it is weak (.75) or blind (.51 at 256 px), real "
+        "clips of low bit rate score higher than photographs, and swapped faces may score lower: video gets no ratio",
         "shallow depth of field, make-up, beautifying filters and one-sided light change noise as pasting does",
         "a face blended from the same picture with little change passes; so do faces that were generated whole",
         "the map of the whole picture marks lettering, water, foliage and sky too: it is an illustration and has no ratio",

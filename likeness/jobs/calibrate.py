@@ -80,7 +80,7 @@ class CalibrateOptions:
     role_file: Path | None = None
     detectors: tuple[str, ...] = ()
     stills: int | None = None
-    clips_per_person: int = 4
+    clips_per_person: int = 2
     plan: ClipPlan = field(default_factory=ClipPlan)
     store: Path | None = Path("runs/scores")
     faces: Path | None = Path("runs/faces")

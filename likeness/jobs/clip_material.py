@@ -69,7 +69,7 @@ class ClipPlan:
     landmark_swap: bool = True
     models: tuple[SwapModel, ...] = ()
     steps: tuple[str, ...] = tuple(STEPS)
-    frames: int = 96
+    frames: int = 64
     stretch_s: float = 1.28
     seed: int = SEED
 

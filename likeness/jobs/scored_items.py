@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from likeness import registry
+from likeness.errors import DataError
 from likeness.jobs.measuring import Scored, Wanted
 from likeness.jobs.score_store import FACES, ScoreStore, detector_table
 from likeness.types import Detector, Progress
@@ -76,8 +77,14 @@ def _keep(
     store: ScoreStore,
 ) -> None:
     tables, missing = known
-    if store.get(FACES, key) is None:
+    faces = store.get(FACES, key)
+    if faces is None:
         store.put(FACES, key, [{**asdict(row), "scores": {}} for row in rows])
+    elif [(f["kind"], f["step"]) for f in faces] != [(row.kind, row.step) for row in rows]:
+        raise DataError(
+            f"kept scores do not fit what is shown now ({len(faces)} rows, {len(rows)} expected): faces are found or fakes "
+            "made in another way than before; delete the folder of kept scores"
+        )
     for label in missing[key] or ():
         store.put(tables[label], key, [row.scores[label] for row in rows])
 

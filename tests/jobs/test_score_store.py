@@ -10,7 +10,7 @@ import pytest
 
 from likeness.data.known_faces import KnownFace
 from likeness.data.manifest import Item
-from likeness.errors import OutputError
+from likeness.errors import DataError, OutputError
 from likeness.jobs import scored_items
 from likeness.jobs.demo import portrait_path
 from likeness.jobs.measuring import Scored, score_pair
@@ -87,6 +87,8 @@ def test_only_what_is_missing_is_measured(tmp_path: Path) -> None:
     scored_items._keep("key", [row(1.0), row(None)], (tables, {"key": missing}), store)
     assert scored_items._missing("key", tables, store) is None
     assert scored_items._missing("key", {**tables, "new": "new-1"}, store) == ["new"]
+    with pytest.raises(DataError, match="delete"):
+        scored_items._keep("key", [row(1.0)], ({"new": "new-1"}, {"key": ["new"]}), store)
     rows = scored_items._rows("key", tables, ScoreStore(tmp_path))
     assert rows == [row(1.0), row(None)]
     assert np.isclose(rows[0].nuisance, 2.0).all()
