@@ -114,7 +114,8 @@ def as_heatmap(
     left, top = corner_px[0] - 0.5, corner_px[1] - 0.5
     right, bottom = left + values.shape[1] * CELL, top + values.shape[0] * CELL
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
-    return Heatmap(values, frame_index, track_id, corners)
+    # Rounded: where a buffer lies in memory moves the last bits of the fit, and must not move a map.
+    return Heatmap(np.round(values, 4), frame_index, track_id, corners)
 
 
 def map_of_face(image: ImageArray, region: Region, inside: Mask) -> FloatArray:

@@ -11,7 +11,7 @@ import likeness
 from likeness import media, testing
 from likeness.errors import LimitError, MediaError, UnknownPartError
 from likeness.jobs.demo import portrait_path
-from likeness.jobs.detect import DetectOptions, Examiner, run_detector
+from likeness.jobs.detect import DetectOptions, Examiner, measuring_detectors, run_detector
 from likeness.jobs.judge import Calibration, calibrate_evidence, shipped_calibration
 from likeness.types import Evidence
 
@@ -149,7 +149,7 @@ def test_real_clips_of_every_kind_get_a_verdict(data_dir: Path) -> None:
 
 
 def test_marks_are_read_by_default_and_measured_by_nobody() -> None:
-    from likeness.jobs.detect import default_detectors, fitted_on, measuring_detectors
+    from likeness.jobs.detect import default_detectors, fitted_on
 
     assert "marks" in default_detectors()
     assert "marks" not in measuring_detectors()
@@ -188,7 +188,7 @@ def test_a_marked_picture_is_found_again_and_only_trust_decides(tmp_path: Path) 
     assert plain.label == "inconclusive" and trusting.label == "manipulation_likely"
     assert plain.llr == trusting.llr and plain.question_llrs == trusting.question_llrs
     assert "can be forged" in plain.reasons[2] and "signer is trusted" in trusting.reasons[1]
-    unread = likeness.detect(path, DetectOptions(detectors=("residual_statistics", "spectrum")))
+    unread = likeness.detect(path, DetectOptions(detectors=measuring_detectors()))
     assert unread.llr == plain.llr  # no claim ever moves a ratio
     assert any("can be stripped" in limit for limit in plain.limits)
     assert any("were not read" in limit for limit in unread.limits)

@@ -61,6 +61,7 @@ def config(out: Path, **changes) -> FitConfig:
 
 
 def run(out: Path, progress=None, **changes):
+    torch.set_num_threads(1)  # as other tests of this process may have left it: sums depend on it
     model = make_model()
     result = fit(model, loss_fn, make_batch, config(out, **changes), progress)
     return model.state_dict(), result
