@@ -14,7 +14,15 @@ from likeness import media, registry, testing, weights
 from likeness.data import PseudoFakeConfig, make_pseudo_fake
 from likeness.detectors import _boundary_features as features
 from likeness.detectors._boundary_crop import SIZE_PX, crop_of
-from likeness.detectors.boundary import GRAPH, NAMES, WEIGHTS, Config, Network, build
+from likeness.detectors.boundary import (
+    GRAPH,
+    LARGEST_EYES_PX,
+    NAMES,
+    WEIGHTS,
+    Config,
+    Network,
+    build,
+)
 from likeness.errors import ShapeError, WeightsError
 from likeness.faces import hull_mask, regions
 from likeness.types import FaceCrop
@@ -221,3 +229,23 @@ def test_twins_are_equal_outside_their_mask(data_dir: Path) -> None:
         outside = cv2.dilate(pair.mask, np.ones((9, 9), np.uint8)) == 0
         assert np.array_equal(pair.real[outside], pair.fake[outside])
         assert pair.mask.max() > 200 and not np.array_equal(pair.real, pair.fake)
+
+
+def test_faces_far_larger_than_those_it_learnt_from_get_no_ratio():
+    clip, (track,) = testing.portrait_clip()
+    detector = registry.build("detectors", "boundary")
+    known = detector.analyse(clip, (track,))
+    factor = 1.1 * LARGEST_EYES_PX / float(track.quality.eye_distance_px[0])
+    large = cv2.resize(testing.portrait(), None, fx=factor, fy=factor)
+    quality = dataclasses.replace(
+        track.quality, eye_distance_px=(track.quality.eye_distance_px * factor).astype(np.float32)
+    )
+    scaled = dataclasses.replace(
+        track,
+        boxes_px=(track.boxes_px * factor).astype(np.float32),
+        landmarks_px=(track.landmarks_px * factor).astype(np.float32),
+        quality=quality,
+    )
+    found = detector.analyse(media.clip_from_frames([large]), (scaled,))
+    assert known.tracks[0].in_domain is None
+    assert found.status == "scored" and found.tracks[0].in_domain is False
