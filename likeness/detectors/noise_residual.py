@@ -108,7 +108,7 @@ class NoiseResidual:
             tracks=tuple(scores),
             spans=tuple(spans),
             heatmaps=shown,
-            note=_sentence(score.score),
+            note=_ON_VIDEO if clip.kind == "video" else _sentence(score.score),
             readings=(*self.model.readings(seen), *_history(shown, seen.track, row)),
         )
 
@@ -171,6 +171,11 @@ def _why_not(tracks: Sequence[FaceTrack]) -> str:
     return (
         "the face and its surroundings are too small, too dark or too smooth to compare their noise"
     )
+
+
+_ON_VIDEO = (
+    "noise in coded video is mostly the codec's own: what was measured is shown and not judged"
+)
 
 
 def _sentence(score: float) -> str:
