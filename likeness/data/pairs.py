@@ -11,10 +11,11 @@ import numpy as np
 
 from likeness.data.degradations import degrade, random_degradation
 from likeness.data.known_faces import KnownFace, load_images, renumbered
-from likeness.data.pseudo_fakes import Donor, PseudoFakeConfig, make_pseudo_fake
+from likeness.data.pseudo_fakes import Donor, PseudoFakeConfig, make_pseudo_fake, nearest_donors
 from likeness.errors import DataError
 from likeness.types import FaceTrack, ImageArray
 
+DONOR_CANDIDATES = 100
 MAY_DONATE = ("utkface", "mead", "grid_s1")
 """Sources whose terms cover synthesis for research."""
 
@@ -94,6 +95,18 @@ def _donor(folder: Path, known: KnownFace | None) -> Donor | None:
             f"donors come from {', '.join(MAY_DONATE)}"
         )
     return load_images(folder, known)[0], known.track.landmarks_px[0]
+
+
+def look_alikes(faces: Sequence[KnownFace], seed: int) -> list[KnownFace]:
+    """For every face the most similarly shaped of a hundred random others, after Face X-ray (Li et al. 2020)."""
+    rng = np.random.default_rng(seed)
+    landmarks = np.stack([face.track.landmarks_px[0] for face in faces])
+    donors = []
+    for index, own in enumerate(landmarks):
+        others = rng.integers(0, len(faces), DONOR_CANDIDATES)
+        others = others[others != index]
+        donors.append(faces[int(others[nearest_donors(own, landmarks[others], 1)[0]])])
+    return donors
 
 
 def item_seed(known: KnownFace, seed: int) -> list[int]:

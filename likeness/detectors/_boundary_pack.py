@@ -18,8 +18,8 @@ from likeness.data.known_faces import KnownFace, load_images
 from likeness.data.masks import boundary
 from likeness.data.mixture import PseudoFakeConfig, Shares
 from likeness.data.packs import CropPack
-from likeness.data.pairs import MAY_DONATE, item_seed
-from likeness.data.pseudo_fakes import make_pseudo_fake, nearest_donors
+from likeness.data.pairs import MAY_DONATE, item_seed, look_alikes
+from likeness.data.pseudo_fakes import make_pseudo_fake
 from likeness.detectors._boundary_crop import CELL_PX, SIZE_PX, crop_of
 from likeness.errors import DataError
 from likeness.types import FloatArray, ImageArray, Progress
@@ -29,7 +29,6 @@ MIXTURE = PseudoFakeConfig(
     ratios=(0.5, 0.75, 1.0, 1.0, 1.0, 1.0),
 )
 """More blends with other people than the engine's default, as a swap has two sources; none so thin that nothing is seen."""
-_DONOR_CANDIDATES = 100
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def twins_of(
     data: Path, faces: Sequence[KnownFace], draws: Draws, progress: Progress | None = None
 ) -> Iterator[Twins]:
     """Twins of every face, in order of the faces; donors of cross-identity blends are among them."""
-    work = list(zip(faces, _donors(faces, draws.seed), strict=True))
+    work = list(zip(faces, look_alikes(faces, draws.seed), strict=True))
     one = partial(_of_face, data, draws)
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         for done, made in enumerate(pool.map(one, work, chunksize=16)):
@@ -162,15 +161,3 @@ def _of_face(data: Path, draws: Draws, work: tuple[KnownFace, KnownFace]) -> lis
             )
         )
     return made
-
-
-def _donors(faces: Sequence[KnownFace], seed: int) -> list[KnownFace]:
-    """For every face the most similarly shaped of a hundred random others, after Face X-ray."""
-    rng = np.random.default_rng(seed)
-    landmarks = np.stack([face.track.landmarks_px[0] for face in faces])
-    donors = []
-    for index, own in enumerate(landmarks):
-        others = rng.integers(0, len(faces), _DONOR_CANDIDATES)
-        others = others[others != index]
-        donors.append(faces[int(others[nearest_donors(own, landmarks[others], 1)[0]])])
-    return donors

@@ -11,16 +11,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from likeness import weights
-from likeness.errors import WeightsError
+from likeness.errors import ConfigError, WeightsError
 from likeness.scoring.models import LinearModel
 from likeness.types import (
     Clip,
     DoubleArray,
+    Evidence,
     FaceTrack,
     Frame,
     IndexArray,
@@ -33,6 +35,23 @@ Measure = Callable[[Frame, FaceTrack, int], npt.NDArray[np.floating] | None]
 """Called as measure(frame, track, row of the track) -> (K,) numbers; None where that face cannot be judged in that frame."""
 REACH = 4.0
 """Standard deviations of the training set beyond which a number counts as that far: a linear model must not extrapolate."""
+
+
+@dataclass(frozen=True)
+class CueConfig:
+    """Options of a cue.
+
+    Attributes:
+        frames: at most this many frames of a face are measured, evenly spread over those that it can judge.
+        weights: path of a safetensors file of the same recipe; empty = the shipped one.
+    """
+
+    frames: int = 32
+    weights: str = ""
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ConfigError(f"frames: expected 1 or more, got {self.frames}")
 
 
 @dataclass(frozen=True)
@@ -121,6 +140,22 @@ class CueModel:
             )
             for k, name in enumerate(self.names)
         )
+
+
+def weights_path(part: str, table: Mapping[str, str], config: CueConfig) -> Path:
+    """The weights that a configuration asks for, else the shipped ones of the part's table; raises `WeightsError`."""
+    return (
+        Path(config.weights)
+        if config.weights
+        else weights.path_of(part, next(iter(table.values())))
+    )
+
+
+def evidence(part: str, info: Mapping[str, Any], tag: str = "", **values: Any) -> Evidence:
+    """What a cue found; cue and question are those of its `INFO`."""
+    return Evidence(
+        detector=part, cue=str(info["cue"]), question=info["question"], weights=tag, **values
+    )
 
 
 def look(

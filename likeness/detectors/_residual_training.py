@@ -17,16 +17,13 @@ import numpy.typing as npt
 
 from likeness.data.known_faces import KnownFace, known_faces
 from likeness.data.manifest import read_items, select_items
-from likeness.data.pairs import item_seed, make_pair, roughen_pair
-from likeness.data.pseudo_fakes import nearest_donors
+from likeness.data.pairs import item_seed, look_alikes, make_pair, roughen_pair
 from likeness.detectors import _residual_features as features
 from likeness.detectors.residual_statistics import WEIGHTS, Model
 from likeness.registry import config_from
 from likeness.scoring.metrics import auc
 from likeness.scoring.models import LinearModel, TreeEnsemble
 from likeness.types import Progress
-
-DONOR_CANDIDATES = 100
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def examples(
     work = [
         (face, k, donor)
         for k in range(per_face)
-        for face, donor in zip(faces, _donors(faces, config.seed + k), strict=True)
+        for face, donor in zip(faces, look_alikes(faces, config.seed + k), strict=True)
     ]
     one = partial(_pair_features, data, config)
     rows: list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = []
@@ -151,18 +148,6 @@ def fit(learn: Examples, config: TrainingConfig) -> tuple[LinearModel, TreeEnsem
         random_state=config.seed,
     ).fit(x.astype(np.float64), labels)
     return LinearModel.from_sklearn(linear), TreeEnsemble.from_sklearn(trees)
-
-
-def _donors(faces: Sequence[KnownFace], seed: int) -> list[KnownFace]:
-    """For every face the most similarly shaped of a hundred random others, after Face X-ray."""
-    rng = np.random.default_rng(seed)
-    landmarks = np.stack([face.track.landmarks_px[0] for face in faces])
-    donors = []
-    for index, own in enumerate(landmarks):
-        others = rng.integers(0, len(faces), DONOR_CANDIDATES)
-        others = others[others != index]
-        donors.append(faces[int(others[nearest_donors(own, landmarks[others], 1)[0]])])
-    return donors
 
 
 def _pair_features(

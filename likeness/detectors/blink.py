@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, lgamma, log
-from typing import Any
 
 import numpy as np
 
 from likeness.detectors._blink_events import Lids, gapped, look_at_lids
-from likeness.detectors._cue import stretches
+from likeness.detectors._cue import evidence, stretches
 from likeness.types import (
     Clip,
     Curve,
@@ -97,10 +96,12 @@ class Blinking:
         judged = [pair for pair, reason in zip(seen, reasons, strict=True) if not reason]
         if not judged:
             note = reasons[0] if len(reasons) == 1 else _why_none(clip, reasons)
-            return _evidence(status="not_applicable", note=note)
+            return evidence(_PART, INFO, status="not_applicable", note=note)
         scores = [_track_score(track, lids) for track, lids in judged]
         top = int(np.argmax([score.score for score in scores]))
-        return _evidence(
+        return evidence(
+            _PART,
+            INFO,
             status="scored",
             score=scores[top].score,
             track_id=scores[top].track_id,
@@ -207,10 +208,6 @@ def _why_none(clip: Clip, reasons: Sequence[str]) -> str:
         if reasons
         else "no face to examine"
     )
-
-
-def _evidence(**values: Any) -> Evidence:
-    return Evidence(detector=_PART, cue=str(INFO["cue"]), question="reenacted", **values)
 
 
 def _sentence(lids: Lids) -> str:

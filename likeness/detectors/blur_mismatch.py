@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from likeness import weights
 from likeness.detectors._blur_measures import (
     NAMES,
     UNIT,
@@ -19,7 +17,8 @@ from likeness.detectors._blur_measures import (
     measured,
     mismatch_map,
 )
-from likeness.detectors._cue import CueModel, Seen, look, spans_of
+from likeness.detectors._cue import CueConfig as Config
+from likeness.detectors._cue import CueModel, Seen, evidence, look, spans_of, weights_path
 from likeness.detectors._usable import Limits, usable_rows, why_unusable
 from likeness.types import Clip, Evidence, FaceTrack, Heatmap, Progress
 
@@ -49,26 +48,9 @@ _PART = "blur_mismatch"
 _LIMITS = Limits()
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a track are scored, evenly spread.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
-
-    frames: int = 32
-    weights: str = ""
-
-
 def build(config: Config) -> BlurMismatch:
     """Load the weights and build the detector; raises `WeightsError`."""
-    path = (
-        Path(config.weights)
-        if config.weights
-        else weights.path_of(_PART, WEIGHTS["blur_mismatch-1"])
-    )
+    path = weights_path(_PART, WEIGHTS, config)
     return BlurMismatch(config, CueModel.load(path, NAMES, VERSION))
 
 
@@ -86,9 +68,11 @@ class BlurMismatch:
         )
         if not seen:
             why = why_unusable(tracks, _LIMITS)
-            return _evidence(
+            return evidence(
+                _PART,
+                INFO,
+                self.model.tag,
                 status="not_applicable",
-                weights=self.model.tag,
                 note=why or "the picture shows too little detail to compare sharpness",
             )
         scores = [self.model.track_score(one) for one in seen]
@@ -99,9 +83,11 @@ class BlurMismatch:
         ]
         strongest = int(np.argmax([score.score for score in scores]))
         top = self._again(clip, seen[strongest])
-        return _evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
-            weights=self.model.tag,
             score=scores[strongest].score,
             track_id=scores[strongest].track_id,
             tracks=tuple(scores),
@@ -126,10 +112,6 @@ def _heatmaps(top: tuple[int, int, Measured] | None) -> tuple[Heatmap, ...]:
         return ()
     index, track_id, found = top
     return (Heatmap(mismatch_map(found), index, track_id, found.grid_corners_px()),)
-
-
-def _evidence(**values: Any) -> Evidence:
-    return Evidence(detector=_PART, cue=str(INFO["cue"]), question="blended", **values)
 
 
 def _sentence(score: float, sharper: float) -> str:

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from likeness import weights
 from likeness.detectors import _boundary_features as features
 from likeness.detectors._boundary_crop import SIZE_PX, crop_of
-from likeness.detectors._cue import CueModel, Seen, look, spans_of
+from likeness.detectors._cue import CueConfig as Config
+from likeness.detectors._cue import CueModel, Seen, evidence, look, spans_of, weights_path
+from likeness.detectors._usable import Limits, usable_rows
 from likeness.errors import WeightsError
 from likeness.types import (
     Clip,
@@ -54,33 +56,17 @@ WEIGHTS = {"boundary-1": "boundary.safetensors"}
 GRAPH = "network.onnx"
 NAMES = (*features.NAMES, "boundary that the network sees")
 UNITS = (*features.UNITS, "logit")
-MOST_TURNED_DEG = 50.0
-LEAST_EYES_PX = 20.0
 LARGEST_EYES_PX = 164.0
 """Twice the 95th percentile of the faces that it learnt from (82 px)."""
-LEAST_VISIBLE = 0.7
 LEAST_COLOUR = 1.5
 """Mean distance from grey in levels of chroma: a picture below it has no colour."""
 _PART = "boundary"
-
-
-@dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a face are looked at, evenly spread.
-        weights: path of a boundary.safetensors of the same recipe, with its network.onnx beside it; empty = the shipped ones.
-    """
-
-    frames: int = 32
-    weights: str = ""
+_LIMITS = Limits(eyes_px=20.0, yaw_deg=50.0, pitch_deg=90.0)  # a nod hides none of the contour
 
 
 def build(config: Config) -> Boundary:
     """Load the weights and build the detector; raises `WeightsError`."""
-    file = WEIGHTS["boundary-1"]
-    path = Path(config.weights) if config.weights else weights.path_of(_PART, file)
+    path = weights_path(_PART, WEIGHTS, config)
     model = CueModel.load(path, NAMES, features.VERSION)
     return Boundary(config, model, Network.load(path.with_name(GRAPH)))
 
@@ -148,14 +134,19 @@ class Boundary:
         looking = _Looking(self.network)
         found = look(clip, tracks, self.config.frames, looking, _usable)
         if not found:
-            return self._evidence(status="not_applicable", note=_why_not(tracks))
+            return evidence(
+                _PART, INFO, self.model.tag, status="not_applicable", note=_why_not(tracks)
+            )
         scores = tuple(_within_domain(self.model.track_score(seen), seen) for seen in found)
         best = int(np.argmax([s.score for s in scores]))
         score, seen = scores[best], found[best]
         spans = [
             spans_of(s, f.track.times_s[f.rows], 1.0) for s, f in zip(scores, found, strict=True)
         ]
-        return self._evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
             score=score.score,
             track_id=score.track_id,
@@ -171,22 +162,10 @@ class Boundary:
         drawn, corners = looking.maps[seen.track.track_id, top]
         return Heatmap(drawn, int(seen.track.frame_indices[top]), seen.track.track_id, corners)
 
-    def _evidence(self, **values: Any) -> Evidence:
-        return Evidence(
-            detector=_PART,
-            cue=str(INFO["cue"]),
-            question="blended",
-            weights=self.model.tag,
-            **values,
-        )
-
 
 def _usable(track: FaceTrack) -> IndexArray:
     """Rows in which the face was seen, is large enough, not turned away and not cut off."""
-    quality = track.quality
-    good = ~track.bridged & (np.abs(track.pose_deg[:, 0]) <= MOST_TURNED_DEG)
-    good &= (quality.eye_distance_px >= LEAST_EYES_PX) & (quality.visible >= LEAST_VISIBLE)
-    return np.flatnonzero(good).astype(np.int64)
+    return usable_rows(track, _LIMITS)
 
 
 def _colour(image: ImageArray) -> float:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from likeness import weights
 from likeness.detectors import _eyes_measures as measures
-from likeness.detectors._cue import CueModel, Seen, look
+from likeness.detectors._cue import CueConfig as Config
+from likeness.detectors._cue import CueModel, Seen, evidence, look, weights_path
 from likeness.detectors._eyes_pupil import pupil_roundness
-from likeness.errors import ConfigError
 from likeness.types import (
     Clip,
     DoubleArray,
@@ -54,25 +52,9 @@ _LEAST_IRIS_PX = 8.0
 _LEAST_PUPIL_IRIS_PX = 24.0
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a face are measured, evenly spread over those of a frontal pose.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
-
-    frames: int = 32
-    weights: str = ""
-
-
 def build(config: Config) -> Eyes:
     """Load the weights and build the detector; raises `WeightsError`, `ConfigError`."""
-    if config.frames < 1:
-        raise ConfigError(f"detector {_PART}: frames: expected 1 or more, got {config.frames}")
-    shipped = weights.FOLDER / _PART / WEIGHTS["eyes-1"]
-    path = Path(config.weights) if config.weights else shipped
+    path = weights_path(_PART, WEIGHTS, config)
     return Eyes(config, CueModel.load(path, measures.NAMES, measures.VERSION))
 
 
@@ -87,11 +69,16 @@ class Eyes:
         """Score every face that is seen from the front with open eyes of enough pixels."""
         found = look(clip, tracks, self.config.frames, measure, valid_rows)
         if not found:
-            return self._evidence(status="not_applicable", note=_why_not(tracks))
+            return evidence(
+                _PART, INFO, self.model.tag, status="not_applicable", note=_why_not(tracks)
+            )
         scores = [self.model.track_score(seen) for seen in found]
         best = max(range(len(scores)), key=lambda k: scores[k].score)
         seen = found[best]
-        return self._evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
             score=scores[best].score,
             track_id=scores[best].track_id,
@@ -116,15 +103,6 @@ class Eyes:
         if off:
             return f"{' and '.join(off[:2])} more than in nine of ten real faces"
         return "the eyes differ no more from each other than those of real faces do"
-
-    def _evidence(self, **values: Any) -> Evidence:
-        return Evidence(
-            detector=_PART,
-            cue=str(INFO["cue"]),
-            question="blended",
-            weights=self.model.tag,
-            **values,
-        )
 
 
 _WORDS = (

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from likeness import weights
 from likeness.detectors import _flicker_measures as measures
-from likeness.detectors._cue import CueModel, spans_of
+from likeness.detectors._cue import CueConfig, CueModel, evidence, spans_of, weights_path
 from likeness.types import (
     Clip,
     Curve,
@@ -48,21 +47,15 @@ _HIGH = 0.5
 
 
 @dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many neighbouring frames of a face are compared.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
+class Config(CueConfig):
+    """Options; neighbouring frames are compared, so that it takes all of them."""
 
     frames: int = 240
-    weights: str = ""
 
 
 def build(config: Config) -> Flicker:
     """Load the weights and build the detector; raises `WeightsError`."""
-    path = Path(config.weights) if config.weights else weights.path_of(_PART, WEIGHTS["flicker-1"])
+    path = weights_path(_PART, WEIGHTS, config)
     return Flicker(config, CueModel.load(path, measures.NAMES, measures.VERSION))
 
 
@@ -77,7 +70,7 @@ class Flicker:
         """Compare neighbouring frames of every face; `not_applicable` with a reason where there are none."""
         if clip.kind != "video" or not tracks:
             note = "no face to examine" if not tracks else "a picture does not move"
-            return self._evidence(status="not_applicable", note=note)
+            return evidence(_PART, INFO, self.model.tag, status="not_applicable", note=note)
         faces, reasons = [], []
         for track in tracks:
             face, reason = measures.look_over_time(clip, track, self.config.frames)
@@ -85,12 +78,15 @@ class Flicker:
                 faces.append(face)
             reasons.append(reason)
         if not faces:
-            return self._evidence(status="not_applicable", note=reasons[0])
+            return evidence(_PART, INFO, self.model.tag, status="not_applicable", note=reasons[0])
         scores = [self.model.track_score(face.seen) for face in faces]
         top = int(np.argmax([score.score for score in scores]))
         best = scores[top]
         face = faces[top]
-        return self._evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
             score=best.score,
             track_id=best.track_id,
@@ -104,15 +100,6 @@ class Flicker:
             note=_sentence(best.score),
             readings=self.model.readings(face.seen),
             curves=tuple(_curve(of) for of in faces),
-        )
-
-    def _evidence(self, **values: Any) -> Evidence:
-        return Evidence(
-            detector=_PART,
-            cue=str(INFO["cue"]),
-            question="blended",
-            weights=self.model.tag,
-            **values,
         )
 
 

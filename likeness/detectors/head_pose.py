@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness import weights
-from likeness.detectors._cue import CueModel, Seen, look
+from likeness.detectors._cue import CueConfig as Config
+from likeness.detectors._cue import CueModel, Seen, evidence, look, weights_path
 from likeness.detectors._head_shape import NAMES, SIZE, UNITS, VERSION, HeadShape
+from likeness.detectors._usable import Limits, usable_rows
 from likeness.types import (
     Clip,
     DoubleArray,
@@ -50,30 +51,16 @@ WEIGHTS = {"head_pose-1": "head_pose.safetensors"}
 _PART = "head_pose"
 MOST_YAW_DEG, MOST_PITCH_DEG = 30.0, 25.0
 LEAST_EYES_PX = 24.0
+_LIMITS = Limits(LEAST_EYES_PX, MOST_YAW_DEG, MOST_PITCH_DEG, visible=0.0)
 _MAP_SIDE = 24
 _MAP_FULL = (
     6.0  # percent of the eye distance: three times what the worst point of most real faces gives
 )
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a track are measured, evenly spread.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
-
-    frames: int = 32
-    weights: str = ""
-
-
 def build(config: Config) -> HeadPose:
     """Load the shape model and build the detector; raises `WeightsError`."""
-    path = (
-        Path(config.weights) if config.weights else weights.path_of(_PART, WEIGHTS["head_pose-1"])
-    )
+    path = weights_path(_PART, WEIGHTS, config)
     model = CueModel.load(path, NAMES, VERSION)
     return HeadPose(config, model, HeadShape.from_arrays(weights.load_arrays(path)[0]))
 
@@ -97,12 +84,16 @@ class HeadPose:
 
         seen = look(clip, tracks, self.config.frames, measure, frontal_rows)
         if not seen:
-            return _evidence(status="not_applicable", weights=self.model.tag, note=_why_not(tracks))
+            return evidence(
+                _PART, INFO, self.model.tag, status="not_applicable", note=_why_not(tracks)
+            )
         scored = [(self.model.track_score(one), one) for one in seen]
         score, strongest = max(scored, key=lambda pair: pair[0].score)
-        return _evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
-            weights=self.model.tag,
             score=score.score,
             track_id=score.track_id,
             tracks=tuple(pair[0] for pair in scored),
@@ -125,13 +116,7 @@ class HeadPose:
 
 def frontal_rows(track: FaceTrack) -> IndexArray:
     """(R,) int64 rows in which the face was seen, large enough, and not turned further than the shape model knows."""
-    turned = np.abs(track.pose_deg)
-    return np.flatnonzero(
-        ~track.bridged
-        & (turned[:, 0] <= MOST_YAW_DEG)
-        & (turned[:, 1] <= MOST_PITCH_DEG)
-        & (track.quality.eye_distance_px >= LEAST_EYES_PX)
-    )
+    return usable_rows(track, _LIMITS)
 
 
 def shape_map(landmarks_px: FloatArray, apart: DoubleArray) -> tuple[FloatArray, FloatArray]:
@@ -169,10 +154,6 @@ def _why_not(tracks: Sequence[FaceTrack]) -> str:
         "no face looks towards the camera closely enough: its pose and shape can only be compared within "
         f"{MOST_YAW_DEG:.0f} degrees and from {LEAST_EYES_PX:.0f} pixels between the eyes"
     )
-
-
-def _evidence(**values: Any) -> Evidence:
-    return Evidence(detector=_PART, cue=str(INFO["cue"]), question="blended", **values)
 
 
 def _sentence(middle: DoubleArray, usual: DoubleArray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness import weights
-from likeness.detectors._cue import CueModel, Seen, look, spans_of
+from likeness.detectors._cue import CueConfig as Config
+from likeness.detectors._cue import CueModel, Seen, evidence, look, spans_of, weights_path
 from likeness.detectors._mouth_sharpness import (
     NAMES,
     PLAIN,
@@ -21,6 +22,7 @@ from likeness.detectors._mouth_sharpness import (
     contrasts,
 )
 from likeness.detectors._mouth_time import Moving, watch
+from likeness.detectors._usable import Limits, usable_rows
 from likeness.types import (
     Clip,
     Evidence,
@@ -58,27 +60,15 @@ WEIGHTS = {"mouth-1": "mouth.safetensors"}
 _PART = "mouth"
 MOST_YAW_DEG, MOST_PITCH_DEG = 30.0, 25.0
 LEAST_EYES_PX = 28.0
+_LIMITS = Limits(LEAST_EYES_PX, MOST_YAW_DEG, MOST_PITCH_DEG, visible=0.0)
 UNUSUAL = 2.5  # raw score; the highest of 30 real clips had 2.3
 _MAP_SIDE = 32
 _MAP_FULL = 2.5  # standard deviations of real faces that a map shows in full
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a track are measured for sharpness, evenly spread.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
-
-    frames: int = 32
-    weights: str = ""
-
-
 def build(config: Config) -> Mouth:
     """Load the weights and build the detector; raises `WeightsError`."""
-    path = Path(config.weights) if config.weights else weights.path_of(_PART, WEIGHTS["mouth-1"])
+    path = weights_path(_PART, WEIGHTS, config)
     model = CueModel.load(path, NAMES, VERSION)
     return Mouth(config, model, RealFaces.from_arrays(weights.load_arrays(path)[0]))
 
@@ -103,7 +93,9 @@ class Mouth:
 
         seen = look(clip, tracks, self.config.frames, measure, frontal_rows)
         if not seen:
-            return _evidence(status="not_applicable", weights=self.model.tag, note=_why_not(tracks))
+            return evidence(
+                _PART, INFO, self.model.tag, status="not_applicable", note=_why_not(tracks)
+            )
         scored = [(self.model.track_score(one), one) for one in seen]
         if (
             clip.kind == "video"
@@ -113,9 +105,11 @@ class Mouth:
         moving = [watch(clip, one.track, frontal_rows(one.track)) for one in seen]
         top = next(m for m, one in zip(moving, seen, strict=True) if one is strongest)
         readings = [r for one in seen for r in self.model.readings(one)[:PLAIN]]
-        return _evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
-            weights=self.model.tag,
             score=score.score,
             track_id=score.track_id,
             tracks=tuple(pair[0] for pair in scored),
@@ -151,13 +145,7 @@ class Mouth:
 
 def frontal_rows(track: FaceTrack) -> IndexArray:
     """(R,) int64 rows in which the face was seen, large enough, and turned so little that both halves show."""
-    turned = np.abs(track.pose_deg)
-    return np.flatnonzero(
-        ~track.bridged
-        & (turned[:, 0] <= MOST_YAW_DEG)
-        & (turned[:, 1] <= MOST_PITCH_DEG)
-        & (track.quality.eye_distance_px >= LEAST_EYES_PX)
-    )
+    return usable_rows(track, _LIMITS)
 
 
 def _why_not(tracks: Sequence[FaceTrack]) -> str:
@@ -167,10 +155,6 @@ def _why_not(tracks: Sequence[FaceTrack]) -> str:
         f"no face looks towards the camera within {MOST_YAW_DEG:.0f} degrees with {LEAST_EYES_PX:.0f} pixels or more "
         "between the eyes: the lower half cannot be compared with the upper"
     )
-
-
-def _evidence(**values: Any) -> Evidence:
-    return Evidence(detector=_PART, cue=str(INFO["cue"]), question="blended", **values)
 
 
 def _sentence(score: float, moving: Moving) -> str:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from likeness import weights
 from likeness.detectors import _noise_maps as maps
 from likeness.detectors import _noise_measures as measures
-from likeness.detectors._cue import CueModel, Seen, look, spans_of
-from likeness.errors import ConfigError
+from likeness.detectors._cue import CueConfig as Config
+from likeness.detectors._cue import CueModel, Seen, evidence, look, spans_of, weights_path
 from likeness.types import (
     Clip,
     DoubleArray,
@@ -51,25 +50,9 @@ WEIGHTS = {"noise_residual-1": "noise_residual.safetensors"}
 _PART = "noise_residual"
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a face are measured, evenly spread.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
-
-    frames: int = 32
-    weights: str = ""
-
-
 def build(config: Config) -> NoiseResidual:
     """Load the weights and build the detector; raises `WeightsError`, `ConfigError`."""
-    if config.frames < 1:
-        raise ConfigError(f"detector {_PART}: frames: expected 1 or more, got {config.frames}")
-    shipped = weights.FOLDER / _PART / WEIGHTS["noise_residual-1"]
-    path = Path(config.weights) if config.weights else shipped
+    path = weights_path(_PART, WEIGHTS, config)
     return NoiseResidual(config, CueModel.load(path, measures.NAMES, measures.VERSION))
 
 
@@ -85,8 +68,13 @@ class NoiseResidual:
         found = look(clip, tracks, self.config.frames, measure)
         if not found:
             note = _why_not(tracks)
-            return self._evidence(
-                status="not_applicable", note=note, heatmaps=_picture_maps(clip, 0)
+            return evidence(
+                _PART,
+                INFO,
+                self.model.tag,
+                status="not_applicable",
+                note=note,
+                heatmaps=_picture_maps(clip, 0),
             )
         scores = [self.model.track_score(seen) for seen in found]
         if clip.kind == "video":  # coding over time evens out what these numbers compare
@@ -101,7 +89,10 @@ class NoiseResidual:
             for span in spans_of(one, its.track.times_s[its.rows], above=1.0)
         ]
         shown = (*_face_map(clip, seen, row), *_picture_maps(clip, index))
-        return self._evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
             score=score.score,
             track_id=score.track_id,
@@ -110,15 +101,6 @@ class NoiseResidual:
             heatmaps=shown,
             note=_ON_VIDEO if clip.kind == "video" else _sentence(score.score),
             readings=(*self.model.readings(seen), *_history(shown, seen.track, row)),
-        )
-
-    def _evidence(self, **values: Any) -> Evidence:
-        return Evidence(
-            detector=_PART,
-            cue=str(INFO["cue"]),
-            question="blended",
-            weights=self.model.tag,
-            **values,
         )
 
 

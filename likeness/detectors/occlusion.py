@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from likeness.detectors import _occlusion_measures as measures
-from likeness.detectors._cue import CueModel, Seen, spans_of
+from likeness.detectors._cue import CueModel, Seen, evidence, spans_of
 from likeness.detectors._runs import Run, aligned_runs
 from likeness.scoring.models import LinearModel
 from likeness.types import Clip, Curve, Evidence, FaceTrack, Heatmap
@@ -81,16 +80,18 @@ class Occlusion:
         """Look for occlusions in every face; `not_applicable` where none is seen, which is the common case."""
         if clip.kind != "video" or not tracks:
             note = "no face to examine" if not tracks else "a picture does not move"
-            return _evidence(status="not_applicable", note=note)
+            return evidence(_PART, INFO, status="not_applicable", note=note)
         looked = [self._look(clip, track) for track in tracks]
         faces = [face for face, _ in looked if face is not None]
         if not faces:
-            return _evidence(status="not_applicable", note=looked[0][1])
+            return evidence(_PART, INFO, status="not_applicable", note=looked[0][1])
         scores = [self.model.track_score(face.seen) for face in faces]
         top = int(np.argmax([score.score for score in scores]))
-        return _evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
-            weights=self.model.tag,
             score=scores[top].score,
             track_id=scores[top].track_id,
             tracks=tuple(scores),
@@ -155,10 +156,6 @@ def _curve(face: _Face) -> Curve:
         values[np.searchsorted(rows, run.rows[event.frames])] = share
     name = "share of the face that something covers"
     return Curve(name, times.astype(np.float64), values, "", None, face.track.track_id)
-
-
-def _evidence(**values: Any) -> Evidence:
-    return Evidence(detector=_PART, cue=str(INFO["cue"]), question="blended", **values)
 
 
 def _sentence(score: float) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from likeness import weights
-from likeness.detectors._cue import CueModel, Seen, look
+from likeness.detectors._cue import CueConfig, CueModel, Seen, evidence, look, weights_path
 from likeness.detectors._skin_measures import (
     NAMES,
     UNITS,
@@ -64,23 +63,15 @@ _DIRECTED = 0.2  # strength of a light below which its direction means nothing
 
 
 @dataclass(frozen=True)
-class Config:
-    """Options of the detector.
-
-    Attributes:
-        frames: at most this many frames of a track are scored, evenly spread; tone hardly changes over time.
-        weights: path of a safetensors file of the same recipe; empty = the shipped one.
-    """
+class Config(CueConfig):
+    """Options; tone hardly changes over time, so that half as many frames do."""
 
     frames: int = 16
-    weights: str = ""
 
 
 def build(config: Config) -> SkinTone:
     """Load the weights and build the detector; raises `WeightsError`."""
-    path = (
-        Path(config.weights) if config.weights else weights.path_of(_PART, WEIGHTS["skin_tone-1"])
-    )
+    path = weights_path(_PART, WEIGHTS, config)
     return SkinTone(config, CueModel.load(path, NAMES, VERSION))
 
 
@@ -96,9 +87,11 @@ class SkinTone:
         gaps = look(clip, tracks, self.config.frames, _with_gaps, _rows)
         if not gaps:
             why = why_unusable(tracks, _LIMITS)
-            return _evidence(
+            return evidence(
+                _PART,
+                INFO,
+                self.model.tag,
                 status="not_applicable",
-                weights=self.model.tag,
                 note=why
                 or "the picture is grey or dark, or shows too little skin to compare its tone",
             )
@@ -109,9 +102,11 @@ class SkinTone:
         top = self._again(clip, seen[strongest])
         angles = _other_lights(clip, [one.track for one in seen])
         readings = [r for one in raw for r in self._readings(one)]
-        return _evidence(
+        return evidence(
+            _PART,
+            INFO,
+            self.model.tag,
             status="scored",
-            weights=self.model.tag,
             score=scores[strongest].score,
             track_id=scores[strongest].track_id,
             tracks=tuple(scores),
@@ -198,10 +193,6 @@ def _other_lights(clip: Clip, tracks: Sequence[FaceTrack]) -> tuple[Reading, ...
         )
         for number, light in lights
     )
-
-
-def _evidence(**values: Any) -> Evidence:
-    return Evidence(detector=_PART, cue=str(INFO["cue"]), question="blended", **values)
 
 
 def _sentence(raw: Seen, usual: DoubleArray) -> str:

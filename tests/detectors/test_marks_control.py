@@ -5,6 +5,9 @@ What it does to real media is measured by benchmarks/watermark_score_shift.py.
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -14,40 +17,83 @@ from likeness.jobs.judge import judge, shipped_calibration
 from likeness.provenance.watermark import Embedder
 from likeness.types import ImageArray
 
-# log10 likelihood ratio. The goal is 0.1; `blur_mismatch` and `boundary` read fine detail and move by .11 on this portrait.
-LEAST_MOVED = 0.15
+LEAST_MOVED = 0.1  # log10 likelihood ratio
+PAYLOADS = (1, 2**60 + 7)
+GIVE_A_RATIO = ("residual_statistics", "blur_mismatch", "boundary", "noise_residual", "file")
+MOVED_TOO_FAR = {("blur_mismatch", 1): 0.111, ("boundary", 2**60 + 7): 0.104}
+"""Both read fine detail. Known and measured: the test says so the day that either stays within the goal, or moves further."""
+KNOWN = pytest.mark.xfail(reason="known: moved by more than 0.1", strict=True)
+
+
+class Measured(NamedTuple):
+    scores: dict[str, float]
+    llrs: dict[str, float]
+
+
+class Look(NamedTuple):
+    plain: Measured
+    marked: Measured
+    noisy: Measured
 
 
 @pytest.fixture(scope="module")
-def measured():
-    """A function from a picture to raw scores and llrs of every detector but `marks`, with the portrait's own face."""
+def look():
+    """A function from a payload to what every detector but `marks` says of the portrait plain, marked and noisy."""
     detectors = build_detectors(DetectOptions(detectors=measuring_detectors()))
     _, tracks = testing.portrait_clip()
+    plain = testing.portrait()
 
-    def measure(image: ImageArray) -> tuple[dict[str, float], dict[str, float]]:
+    def measure(image: ImageArray) -> Measured:
         clip = media.clip_from_frames([image])
         evidence = [d.analyse(clip, tracks) for d in detectors.values()]
         verdict = judge(clip, tracks, evidence, shipped_calibration())
         llrs = {e.detector: e.llr for e in verdict.evidence if e.llr is not None}
-        return {e.detector: e.score for e in evidence}, {**llrs, "file": verdict.llr}
+        scores = {e.detector: e.score for e in evidence if e.score is not None}
+        return Measured(scores, {**llrs, "file": verdict.llr})
 
-    return measure
+    @cache
+    def of(payload: int) -> Look:
+        marked = Embedder((512, 512), payload).embed(plain)
+        rng = np.random.default_rng(payload)
+        deviation = np.std(marked.astype(np.float32) - plain)
+        noise = rng.normal(0.0, deviation, plain.shape[:2])[..., None]
+        noisy = np.clip(np.rint(plain + noise), 0, 255).astype(np.uint8)
+        return Look(measure(plain), measure(marked), measure(noisy))
+
+    return of
 
 
-@pytest.mark.parametrize("payload", [1, 2**60 + 7])
-def test_the_watermark_moves_no_likelihood_ratio_of_the_portrait(measured, payload):
-    plain = testing.portrait()
-    marked = Embedder((512, 512), payload).embed(plain)
-    rng = np.random.default_rng(payload)
-    deviation = np.std(marked.astype(np.float32) - plain)
-    noise = rng.normal(0.0, deviation, plain.shape[:2])[..., None]
-    noisy = np.clip(np.rint(plain + noise), 0, 255).astype(np.uint8)
-    (scores, llrs), (marked_scores, marked_llrs) = measured(plain), measured(marked)
-    noisy_scores, _ = measured(noisy)
-    assert llrs.keys() == marked_llrs.keys() and "residual_statistics" in llrs
-    for name, llr in llrs.items():
-        assert abs(marked_llrs[name] - llr) < LEAST_MOVED, name
-    for name in llrs.keys() & scores.keys():  # illustrations move no verdict
-        score = scores[name]
-        assert marked_scores[name] != score  # the control looks at marked pixels
-        assert abs(marked_scores[name] - score) < abs(noisy_scores[name] - score), name
+def test_the_list_of_detectors_with_a_ratio_is_complete(look):
+    plain, marked, _ = look(PAYLOADS[0])
+    assert plain.llrs.keys() == marked.llrs.keys() == set(GIVE_A_RATIO)
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        pytest.param(name, payload, marks=[KNOWN] if (name, payload) in MOVED_TOO_FAR else [])
+        for name in GIVE_A_RATIO
+        for payload in PAYLOADS
+    ],
+)
+def test_the_watermark_moves_no_likelihood_ratio_of_the_portrait(look, name, payload):
+    plain, marked, _ = look(payload)
+    assert abs(marked.llrs[name] - plain.llrs[name]) < LEAST_MOVED
+
+
+@pytest.mark.parametrize(("name", "payload"), MOVED_TOO_FAR)
+def test_what_moves_too_far_moves_no_further_than_was_measured(look, name, payload):
+    plain, marked, _ = look(payload)
+    moved = abs(marked.llrs[name] - plain.llrs[name])
+    assert moved == pytest.approx(MOVED_TOO_FAR[name, payload], abs=0.005)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_the_watermark_moves_every_score_less_than_noise_of_its_energy_does(look, payload):
+    plain, marked, noisy = look(payload)
+    for name, score in plain.scores.items():
+        if noisy.scores[name] == score:  # a cue that looks at no fine detail
+            assert marked.scores[name] == score, name
+        else:
+            assert marked.scores[name] != score, name  # the control looks at marked pixels
+            assert abs(marked.scores[name] - score) < abs(noisy.scores[name] - score), name
