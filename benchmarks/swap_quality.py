@@ -28,7 +28,7 @@ from likeness.data.identity_embedding import DlibEmbedder
 from likeness.data.manifest import read_items, select_items
 from likeness.faces import FaceModels, find_faces, track_faces
 from likeness.faces.finding import MIN_PRESENCE, mesh_on, mesh_square
-from likeness.faces.merging import MergeConfig
+from likeness.faces.merge_options import MergeConfig
 from likeness.faces.smoothing import smooth_track
 from likeness.jobs.consenting import MATCH_DISTANCE
 from likeness.jobs.swap_cast import build_generator

@@ -13,7 +13,7 @@ from likeness.apps.progress import console, shown_progress
 from likeness.errors import UsageError
 
 if TYPE_CHECKING:
-    from likeness.faces.merging import MergeConfig
+    from likeness.faces.merge_options import MergeConfig
     from likeness.jobs.swap import Swap, SwapOptions, SwapPermit
     from likeness.types import Purpose
 

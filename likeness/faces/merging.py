@@ -10,98 +10,21 @@ pixels in any case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 import numpy as np
 
-from likeness.errors import ConfigError, UsageError
+from likeness.errors import UsageError
 from likeness.faces import regions
 from likeness.faces.colour import ColourMethod, apply_colour, fit_colour, skin_weight
 from likeness.faces.geometry import hull_mask, invert
-from likeness.faces.mask_shape import MaskShape, shaped
-from likeness.faces.smoothing import Fading
+from likeness.faces.mask_shape import shaped
+from likeness.faces.merge_options import MergeConfig, MergeMask, MergeState
 from likeness.types import DoubleArray, FaceCrop, FloatArray, Frame, ImageArray, check_array
 
-MergeColour = Literal["none", "mean_std_lab", "mkl", "histogram", "blur_ratio", "seamless"]
-MergeMask = Literal["product", "learned", "hull"]
 _OVAL = list(regions.FACE_OVAL)
 _DETAIL_PX = 176
 _FIT_PX = 112  # colours are fitted on a small copy: means and quantiles do not need more
-
-
-@dataclass(frozen=True)
-class MergeConfig:
-    """How a face is merged; lengths are shares of the face's width, times are in seconds.
-
-    Attributes:
-        mask: what is pasted: the generated crop's own mask (`learned`), the oval of the target's landmarks (`hull`), or
-            only where both agree (`product`).
-        erode: taken off the outline all round; negative grows it.
-        erode_top, erode_bottom, erode_left, erode_right: taken off further at that edge of the upright face.
-        feather: softness of the rim (standard deviation).
-        occluders: whether what passes in front of the face is left alone; see `occluders.UsualFace`. Not with `hull`.
-        colour: see `colour.fit_colour`; `seamless` is `mean_std_lab` and then the membrane of `membrane.fit_membrane`.
-        colour_strength: 0 leaves the colours, 1 fits them in full.
-        sharpness: 0 leaves it, 1 matches it in full.
-        grain: 0 adds none, 1 as much as the target has more of.
-        colour_fade_s, mask_fade_s, detail_fade_s: how slowly each follows; 0 = every frame for itself.
-        seed: of the grain.
-    """
-
-    mask: MergeMask = "product"
-    erode: float = 0.0
-    erode_top: float = 0.02
-    erode_bottom: float = 0.0
-    erode_left: float = 0.0
-    erode_right: float = 0.0
-    feather: float = 0.035
-    occluders: bool = False
-    colour: MergeColour = "seamless"
-    colour_strength: float = 1.0
-    sharpness: float = 1.0
-    grain: float = 1.0
-    colour_fade_s: float = 0.4
-    mask_fade_s: float = 0.08
-    detail_fade_s: float = 0.4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("colour_strength", "sharpness", "grain"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"merge: {name} is within 0-1, got {getattr(self, name)}")
-        for name in ("colour_fade_s", "mask_fade_s", "detail_fade_s"):
-            if not 0.0 <= getattr(self, name) <= 10.0:
-                raise ConfigError(f"merge: {name} is within 0-10 s, got {getattr(self, name)}")
-        if self.occluders and self.mask == "hull":
-            raise ConfigError("merge: occluders need mask = product or learned, got hull")
-        self.shape()
-
-    def shape(self) -> MaskShape:
-        """The outline's part of it."""
-        return MaskShape(
-            self.erode,
-            self.erode_top,
-            self.erode_bottom,
-            self.erode_left,
-            self.erode_right,
-            self.feather,
-        )
-
-
-@dataclass
-class MergeState:
-    """What one frame hands to the next, for one person of one clip; start with an empty one."""
-
-    fading: dict[str, Fading] = field(default_factory=dict)
-
-    def follow(
-        self, name: str, value: FloatArray | float, now_s: float, time_s: float
-    ) -> FloatArray:
-        """The faded value of that name."""
-        if name not in self.fading:
-            self.fading[name] = Fading(time_s)
-        return np.asarray(self.fading[name].follow(value, now_s), np.float32)
 
 
 @dataclass(frozen=True)
@@ -192,14 +115,25 @@ def _coloured(
 
     method: ColourMethod = "mean_std_lab" if config.colour == "seamless" else config.colour
     old, new, rim, points = _small(target, generated, alpha)
-    fit = fit_colour(method, new, old, skin_weight(new, old, rim, points))
+    oldest_s = config.refit_s if config.colour_fade_s else 0.0
+    fit = state.fit(
+        "colour",
+        now_s,
+        oldest_s,
+        lambda: fit_colour(method, new, old, skin_weight(new, old, rim, points)),
+    )
     fit = state.follow("colour", fit, now_s, config.colour_fade_s)
     whole = (slice(0, alpha.shape[0]), slice(0, alpha.shape[0]))
     part = whole if method == "blur_ratio" else _box_of(alpha)  # a ratio has a place in the crop
     own = np.ascontiguousarray(generated.image[part])
     face = apply_colour(method, own, fit)
     if config.colour == "seamless":
-        gap = fit_membrane(apply_colour(method, new, fit), old, rim)
+        gap = state.fit(
+            "membrane",
+            now_s,
+            oldest_s,
+            lambda: fit_membrane(apply_colour(method, new, fit), old, rim),
+        )
         gap = state.follow("membrane", gap, now_s, config.colour_fade_s)
         corner = (part[1].start, part[0].start)
         face = add_membrane(face, gap, 1.0, corner, alpha.shape[0])
@@ -308,17 +242,33 @@ def _detailed(
     from likeness.faces import detail
 
     now_s, fade_s = frame.time_s, config.detail_fade_s
+    oldest_s = config.refit_s if fade_s else 0.0
     centre = _middle(alpha)
-    old, new, alpha = detail.grey_of(part[centre]), detail.grey_of(face[centre]), alpha[centre]
-    noise = detail.grain_sigma(old, alpha)
+    old, new, alpha = part[centre], face[centre], alpha[centre]
     if config.sharpness > 0.0:
-        wanted = detail.fineness(old, alpha, noise)
-        change = config.sharpness * detail.fit_sharpness(new, wanted, alpha)
-        change = float(state.follow("sharpness", change, now_s, fade_s))
-        face = detail.sharpened(face, change)
-        new = detail.sharpened(new, change)
+        change = state.fit("sharpness", now_s, oldest_s, lambda: _sharpness_gap(old, new, alpha))
+        change = config.sharpness * change
+        by = float(state.follow("sharpness", change, now_s, fade_s))
+        face, new = detail.sharpened(face, by), detail.sharpened(new, by)
     if config.grain > 0.0:
-        missing = max(noise**2 - detail.grain_sigma(new, alpha) ** 2, 0.0) ** 0.5
+        missing = state.fit("grain", now_s, oldest_s, lambda: _missing_grain(old, new, alpha))
         missing = float(state.follow("grain", config.grain * missing, now_s, fade_s))
         face = detail.with_grain(face, missing, np.random.default_rng([config.seed, frame.index]))
     return face
+
+
+def _sharpness_gap(old: ImageArray, new: FloatArray, alpha: FloatArray) -> float:
+    """How to change the new face so that it is as sharp as the old."""
+    from likeness.faces import detail
+
+    grey = detail.grey_of(old)
+    wanted = detail.fineness(grey, alpha, detail.grain_sigma(grey, alpha))
+    return detail.fit_sharpness(detail.grey_of(new), wanted, alpha)
+
+
+def _missing_grain(old: ImageArray, new: FloatArray, alpha: FloatArray) -> float:
+    """Standard deviation of the grain that the new face lacks."""
+    from likeness.faces import detail
+
+    noise, own = (detail.grain_sigma(detail.grey_of(part), alpha) for part in (old, new))
+    return max(noise**2 - own**2, 0.0) ** 0.5

@@ -16,7 +16,7 @@ import numpy as np
 
 from likeness import faces, registry
 from likeness.errors import ConfigError, UsageError
-from likeness.faces.merging import MergeConfig
+from likeness.faces.merge_options import MergeConfig
 from likeness.jobs.consenting import Embed, KnownPerson, known_people
 from likeness.jobs.swap_cast import (
     Cast,

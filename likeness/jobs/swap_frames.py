@@ -19,7 +19,8 @@ import numpy.typing as npt
 from likeness.errors import ContractError
 from likeness.faces import align
 from likeness.faces.geometry import transform
-from likeness.faces.merging import MergeConfig, Merged, MergeState, merge
+from likeness.faces.merge_options import MergeConfig, MergeState
+from likeness.faces.merging import Merged, merge
 from likeness.faces.occluders import UsualFace
 from likeness.jobs.ahead import ahead
 from likeness.types import (

@@ -10,7 +10,7 @@ from typing import Any
 
 from likeness import media
 from likeness.errors import UsageError
-from likeness.faces.merging import MergeConfig
+from likeness.faces.merge_options import MergeConfig
 from likeness.faces.smoothing import SmoothingConfig
 from likeness.provenance.consent import ConsentRecord
 from likeness.provenance.keys import KeyStore

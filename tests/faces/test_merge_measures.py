@@ -17,7 +17,8 @@ from likeness.faces.merge_measures import (
     sharpness_ratio,
     steady_face,
 )
-from likeness.faces.merging import MergeConfig, Merged, merge
+from likeness.faces.merge_options import MergeConfig
+from likeness.faces.merging import Merged, merge
 from likeness.types import Frame
 
 PLAIN = MergeConfig(colour="none", sharpness=0, grain=0, feather=0.01)

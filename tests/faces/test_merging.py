@@ -10,7 +10,8 @@ import pytest
 from likeness.errors import ConfigError, UsageError
 from likeness.faces import align, find_faces
 from likeness.faces.geometry import transform
-from likeness.faces.merging import MergeConfig, MergeState, merge
+from likeness.faces.merge_options import MergeConfig, MergeState
+from likeness.faces.merging import merge
 from likeness.types import FaceCrop, Frame
 
 COLOURS = ("none", "mean_std_lab", "mkl", "histogram", "blur_ratio", "seamless")
@@ -186,3 +187,32 @@ def test_crops_that_do_not_belong_together_are_refused(portrait, target) -> None
 def test_impossible_settings_are_refused(bad: dict) -> None:
     with pytest.raises(ConfigError):
         MergeConfig(**bad)
+
+
+def fits_over(frames: int, target: FaceCrop, portrait: np.ndarray, monkeypatch, **settings) -> int:
+    from likeness.faces import membrane
+
+    calls = []
+    own = membrane.fit_membrane
+    monkeypatch.setattr(membrane, "fit_membrane", lambda *a: calls.append(1) or own(*a))
+    state, config = MergeState(), MergeConfig(**settings)
+    for index in range(frames):
+        merge(Frame(portrait, index, index / 25.0), target, target, config, state)
+    return len(calls)
+
+
+def test_a_fading_fit_is_kept_for_a_frame_and_one_that_does_not_fade_never(
+    portrait, target, monkeypatch
+) -> None:
+    assert fits_over(6, target, portrait, monkeypatch) == 3
+    assert fits_over(6, target, portrait, monkeypatch, refit_s=0.0) == 6
+    assert fits_over(6, target, portrait, monkeypatch, colour_fade_s=0.0) == 6
+
+
+def test_a_fit_of_later_frames_is_not_used_for_earlier_ones() -> None:
+    state = MergeState()
+    assert [state.fit("a", when, 0.06, lambda when=when: when) for when in (1.0, 1.04, 0.5)] == [
+        1.0,
+        1.0,
+        0.5,
+    ]

@@ -11,7 +11,7 @@ from likeness.data.occluders import pass_in_front
 from likeness.errors import ConfigError
 from likeness.faces import align, hull_mask, regions
 from likeness.faces.geometry import transform, warp
-from likeness.faces.merging import MergeConfig
+from likeness.faces.merge_options import MergeConfig
 from likeness.faces.occluders import UsualFace
 from likeness.jobs.demo import moved
 from likeness.types import FaceCrop

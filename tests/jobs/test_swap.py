@@ -20,7 +20,7 @@ from likeness.errors import (
     WeightsError,
 )
 from likeness.faces import FaceModels, align, track_faces
-from likeness.faces.merging import MergeConfig
+from likeness.faces.merge_options import MergeConfig
 from likeness.jobs.demo import moved
 from likeness.jobs.swap import SwapOptions, SwapPermit, merge_config, swap
 from likeness.jobs.swap_frames import FramesPlan, Replacement, swapped_frames, why_not
