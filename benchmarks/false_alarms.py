@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from likeness import media
 from likeness.apps.benching import write_rows
 from likeness.apps.progress import shown_progress
-from likeness.data.known_faces import known_faces
+from likeness.data.known_faces import KnownFace, known_faces
 from likeness.data.manifest import Item, read_items
 from likeness.data.pairs import make_pair
 from likeness.jobs.detect import DetectOptions, Examiner
@@ -31,31 +33,44 @@ CRF = 23
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "false_alarms.csv")
     arguments = parser.parse_args()
     items = [i for i in read_items(arguments.data) if i.kind == "video" and i.label == 0]
+    rows: list[dict] = []
     with shown_progress() as progress:
         found = {
             k.item.path: k
             for k in known_faces(arguments.data, items, Path("runs/faces"), progress=progress)
         }
-        examiner = Examiner(DetectOptions())
-        rows = []
-        for done, item in enumerate(items):
-            real = examiner.examine(arguments.data / item.path).verdict
-            rows.append(row(item, "real", real))
-            known = found.get(item.path)
-            if known is not None:
-                pair = make_pair(arguments.data, known, TEST_SEED)
-                frames = media.h264_round_trip(list(pair.fake), 25.0, CRF)
-                clip = media.clip_from_frames(frames, times_s=known.track.times_s)
-                fake = examiner.examine(clip).verdict
-                rows.append(row(item, "pseudo-fake", fake))
-            progress("clips", done + 1, len(items))
-    write_rows(arguments.out, rows)
+        work = [(arguments.data, item, found.get(item.path)) for item in items]
+        with ProcessPoolExecutor(arguments.processes, get_context("spawn"), _start) as pool:
+            for done, made in enumerate(pool.map(examined, work)):
+                rows += made
+                write_rows(arguments.out, rows)
+                progress("clips", done + 1, len(items))
     for kind in ("real", "pseudo-fake"):
         report(kind, [r for r in rows if r["shown"] == kind])
     separation(rows)
+
+
+def _start() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def examined(work: tuple[Path, Item, KnownFace | None]) -> list[dict]:
+    """Rows of a clip as it is and, where its face was found, of its pseudo-fake."""
+    data, item, known = work
+    examiner = Examiner(DetectOptions())
+    rows = [row(item, "real", examiner.examine(data / item.path).verdict)]
+    if known is not None:
+        pair = make_pair(data, known, TEST_SEED)
+        frames = media.h264_round_trip(list(pair.fake), 25.0, CRF)
+        clip = media.clip_from_frames(frames, times_s=known.track.times_s)
+        rows.append(row(item, "pseudo-fake", examiner.examine(clip).verdict))
+    return rows
 
 
 def separation(rows: list[dict]) -> None:
