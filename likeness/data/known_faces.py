@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -59,18 +59,42 @@ def known_faces(
         frames: frames of a clip that are looked at, evenly spread.
         progress: see `likeness.types.Progress`.
     """
+    tracks: dict[int, FaceTrack | None] = {}
+    missing = []
+    for place, item in enumerate(items):
+        stored = _place(store, item, frames)
+        if stored and stored.is_file():
+            tracks[place] = _read(stored)
+        else:
+            missing.append(place)
+    # Starting processes takes seconds: nobody is started where everything is known.
+    tracks.update(_found(folder, store, frames, [(p, items[p]) for p in missing], progress))
+    kept = [(item, tracks[place]) for place, item in enumerate(items)]
+    return [KnownFace(item, track) for item, track in kept if track is not None]
+
+
+def _found(
+    folder: Path,
+    store: Path | None,
+    frames: int,
+    wanted: Sequence[tuple[int, Item]],
+    progress: Progress | None,
+) -> Iterator[tuple[int, FaceTrack | None]]:
+    """(place, track) of items that were never looked at."""
+    if not wanted:
+        return
     find = partial(_find_one, folder, store, frames)
-    found: list[KnownFace] = []
     # Forked workers of a process with onnxruntime threads may hang; spawned ones do not.
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
-        for done, (item, track) in enumerate(
-            zip(items, pool.map(find, items, chunksize=16), strict=True)
-        ):
-            if track is not None:
-                found.append(KnownFace(item, track))
+        looked = pool.map(find, [item for _, item in wanted], chunksize=16)
+        for done, ((place, _), track) in enumerate(zip(wanted, looked, strict=True)):
+            yield place, track
             if progress:
-                progress("finding faces", done + 1, len(items))
-    return found
+                progress("finding faces", done + 1, len(wanted))
+
+
+def _place(store: Path | None, item: Item, frames: int) -> Path | None:
+    return store / f"{item.sha256}-{frames}.npz" if store else None
 
 
 def load_images(folder: Path, known: KnownFace) -> list[ImageArray]:
@@ -114,9 +138,7 @@ def renumbered(track: FaceTrack) -> FaceTrack:
 
 
 def _find_one(folder: Path, store: Path | None, frames: int, item: Item) -> FaceTrack | None:
-    stored = store / f"{item.sha256}-{frames}.npz" if store else None
-    if stored and stored.is_file():
-        return _read(stored)
+    stored = _place(store, item, frames)
     track = _look(folder / item.path, frames)
     if stored:
         stored.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,8 @@ ROLES: tuple[str, ...] = get_args(Role)
 LABELS = {"real": 0, "fake": 1}
 MANIFEST_COLUMNS = ("path", "kind", "label", "source", "group", "licence", "sha256")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif")
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
+_MEDIA_SUFFIXES = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -59,13 +61,16 @@ class Item:
         return path
 
 
-def read_items(folder: str | Path, role_file: str | Path | None = None) -> tuple[Item, ...]:
+def read_items(
+    folder: str | Path, role_file: str | Path | None = None, default_role: str | None = None
+) -> tuple[Item, ...]:
     """Read `manifest.csv` joined with `splits.csv`.
 
     Args:
         folder: the data folder.
         role_file: CSV with the columns path and role that overrides single roles, such as the one that
             `recipes/identity_clusters.py` writes; a column `cluster` in it becomes the item's group.
+        default_role: role of all files where there is no `splits.csv`; None = such a folder is refused.
 
     Returns:
         The items in manifest order; those with the role "dropped" are among them, `select_items` leaves them out.
@@ -80,9 +85,11 @@ def read_items(folder: str | Path, role_file: str | Path | None = None) -> tuple
     """
     folder = Path(folder)
     rows = _read_rows(folder / "manifest.csv", MANIFEST_COLUMNS)
-    roles = {
-        p: row["role"] for p, row in _read_rows(folder / "splits.csv", ("path", "role")).items()
-    }
+    if default_role is not None and not (folder / "splits.csv").exists():
+        roles = dict.fromkeys(rows, default_role)
+    else:
+        stored = _read_rows(folder / "splits.csv", ("path", "role"))
+        roles = {path: row["role"] for path, row in stored.items()}
     _check_known(roles, rows, "splits.csv")
     missing = [p for p in rows if p not in roles]
     if missing:
@@ -166,7 +173,7 @@ def check_disjoint(items: Iterable[Item], generators: bool = False) -> None:
 def items_from_folders(
     real: str | Path | None = None, fake: str | Path | None = None, role: str = "test"
 ) -> tuple[Path, tuple[Item, ...]]:
-    """Read any layout of pictures: everything below `real` is real, everything below `fake` is fake.
+    """Read any folders of pictures and clips: everything below `real` is real, everything below `fake` is fake.
 
     Identities are unknown, so every file is its own group; files of the two folders that have the same relative name without
     suffix share one (a fake beside its own original).
@@ -189,29 +196,24 @@ def items_from_folders(
     items = []
     for name, folder in folders.items():
         for path in sorted(
-            p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+            p for p in folder.rglob("*") if p.suffix.lower() in _MEDIA_SUFFIXES and p.is_file()
         ):
             if not path.resolve().is_relative_to(root):
                 raise DataError(f"{path.name}: a link that leads out of {folder}")
             stem = path.relative_to(folder).with_suffix("").as_posix()
             row = path.relative_to(root).as_posix()
-            items.append(
-                Item(
-                    row,
-                    "face",
-                    LABELS[name],
-                    folder.name,
-                    stem,
-                    "unknown",
-                    "",
-                    _known_role(role, row),
-                )
-            )
+            known = (kind_of(path), LABELS[name], folder.name, stem, "unknown", "")
+            items.append(Item(row, *known, _known_role(role, row)))
     if not items:
         raise DataError(
-            f"no picture ({', '.join(IMAGE_SUFFIXES)}) below {', '.join(map(str, folders.values()))}"
+            f"no picture or clip ({', '.join(_MEDIA_SUFFIXES)}) below {', '.join(map(str, folders.values()))}"
         )
     return root, tuple(items)
+
+
+def kind_of(path: Path) -> str:
+    """`video` for clips, `face` for everything else, by the name's suffix."""
+    return "video" if path.suffix.lower() in VIDEO_SUFFIXES else "face"
 
 
 def _common_root(folders: list[Path]) -> Path:
@@ -241,7 +243,7 @@ def _read_rows(file: Path, columns: Sequence[str]) -> dict[str, dict[str, str]]:
             for row in reader:
                 if any(row[c] is None for c in columns):
                     raise DataError(f"{file.name}, line {reader.line_num}: too few columns")
-                path = _checked_path(row["path"], f"{file.name}, line {reader.line_num}")
+                path = checked_path(row["path"], f"{file.name}, line {reader.line_num}")
                 if path in rows:
                     raise DataError(f"{file.name}, line {reader.line_num}: {path} comes twice")
                 rows[path] = row
@@ -254,7 +256,8 @@ def _read_rows(file: Path, columns: Sequence[str]) -> dict[str, dict[str, str]]:
     return rows
 
 
-def _checked_path(text: str, where: str) -> str:
+def checked_path(text: str, where: str) -> str:
+    """A relative POSIX path as it stands in somebody's list; raises `DataError` if it could lead out of the folder."""
     path = PurePosixPath(text)
     if (
         not text
@@ -283,7 +286,7 @@ def _known_role(role: str, where: str) -> str:
 
 
 def _item(row: dict[str, str], role: str) -> Item:
-    path = _checked_path(row["path"], "manifest.csv")
+    path = checked_path(row["path"], "manifest.csv")
     if row["label"] not in LABELS:
         raise DataError(f"{path}: unknown label {row['label']!r}; expected real or fake")
     return Item(
