@@ -12,14 +12,20 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal, TypeVar
 
-from likeness.errors import ConfigError, ContractError, MissingExtraError, UnknownPartError
+from likeness.errors import (
+    ConfigError,
+    ContractError,
+    MissingExtraError,
+    UnknownPartError,
+    UsageError,
+)
 
 Kind = Literal["detectors", "generators"]
 C = TypeVar("C")
@@ -112,6 +118,44 @@ def config_from(cls: type[C], options: Mapping[str, Any], owner: str) -> C:
         first = error.errors()[0]
         where = ".".join(str(p) for p in first["loc"])
         raise ConfigError(f"{owner}: {where}: {first['msg']}, got {first['input']!r}") from error
+
+
+def function(text: str) -> tuple[Callable[..., Any], Path]:
+    """Import one function of somebody else's code by its name; only what a person asked for by name belongs here.
+
+    Args:
+        text: `package.module:function`, or `path/to/file.py:function`, which is run without any change of `sys.path`.
+
+    Returns:
+        The function and the file that it comes from.
+
+    Raises:
+        UsageError: no such module, file or function; whatever the module itself raises while it loads is the cause.
+    """
+    module, _, name = text.rpartition(":")
+    if not module or not name.isidentifier():
+        raise UsageError(f"{text!r}: expected package.module:function or file.py:function")
+    try:
+        loaded = _from_file(Path(module)) if module.endswith(".py") else _by_name(module)
+    except Exception as error:
+        raise UsageError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+    found = getattr(loaded, name, None)
+    if not callable(found) or not loaded.__file__:
+        raise UsageError(f"{module} has no function {name!r} of its own")
+    return found, Path(loaded.__file__)
+
+
+def _by_name(module: str) -> ModuleType:
+    return importlib.import_module(module)  # noqa: TID251 asked for by name
+
+
+def _from_file(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
 
 
 @cache

@@ -1,29 +1,56 @@
-"""The use case `bench`: measure detectors on data they never saw, the leakage audit on top."""
+"""The use case `bench`: measure detectors on data they never saw, the leakage audit on top.
+
+What was scored before is not scored again: scores are kept by the content of the file, what was shown of it, and what the
+detector is made of. A run that was stopped goes on where it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from likeness.data.audit import leakage_audit
 from likeness.data.degradations import LADDER
+from likeness.data.frozen_fakes import frozen_name
 from likeness.data.known_faces import KnownFace, known_faces
-from likeness.data.manifest import Item, read_items
+from likeness.data.layouts import Layout, evenly, read_layout, with_hashes
+from likeness.data.manifest import Item
+from likeness.data.mixture import ENGINE
 from likeness.data.nuisance import file_features
 from likeness.errors import DataError
-from likeness.jobs.judge import detector_llrs, shipped_calibration
-from likeness.jobs.measuring import CLEAN, Scored, Wanted, measure, measuring_pool
+from likeness.jobs.bench_detectors import (
+    FUSED,
+    build_measured,
+    is_external,
+    needs_neighbours,
+)
+from likeness.jobs.bench_gallery import Mistake, mistakes
+from likeness.jobs.bench_matrix import (
+    Cell,
+    clip_cells,
+    left_out_lines,
+    matrix_lines,
+    still_cells,
+)
+from likeness.jobs.bench_parts import alarm_lines, area_lines, bin_lines, control_lines
+from likeness.jobs.bench_rows import BenchRow, Judge, Line, checked, set_rows
+from likeness.jobs.clip_material import ClipPlan
+from likeness.jobs.clip_swaps import SwapModel
+from likeness.jobs.judge import shipped_calibration
+from likeness.jobs.measuring import CLEAN, TEST_SEED, Scored, Wanted, score_item, score_pair
+from likeness.jobs.measuring_clips import clip_work, file_work
+from likeness.jobs.score_store import ScoreStore, work_key
+from likeness.jobs.scored_items import PROCESSES, Work, score_all
 from likeness.jobs.testsets import TestSet, test_sets
-from likeness.scoring.summary import MetricsReport, report_metrics
+from likeness.scoring import risk_coverage
 from likeness.types import Progress
 
-RESAMPLES, RESAMPLES_LADDER = 1000, 200
 MIN_FILES = 20
+CURVE_POINTS = 80
 
 
 @dataclass(frozen=True)
@@ -31,161 +58,220 @@ class BenchOptions:
     """What to measure.
 
     Attributes:
-        detectors: label in the table -> (name, configuration), so that one detector can run with several weights.
+        detectors: label in the table -> (name, configuration), so that one detector can run with several weights; for
+            names see `bench_detectors`.
         ladder: whether every step of the degradation ladder is measured too.
+        matrix: whether clips are manipulated by every generator; cues over time and `fused` are judged there.
         role: role of the files; test unless you are choosing between models.
-        limit: at most this many items of a source; None = all.
+        limit: at most this many items of a source, evenly spread over the list; None = all.
+        models: trained swaps for the matrix.
+        clip_frames: at most so many neighbouring frames of a clip of the matrix; half of them are one stretch.
         role_file: CSV that corrects the roles of unlabelled identities.
-        cache: folder for found faces.
+        cache: folder for found faces; None = none.
+        store: folder for scores that need not be measured again; None = none.
+        processes: that work side by side.
+        gallery: confident mistakes to show per detector, of each sort.
     """
 
     detectors: Wanted
     ladder: bool = False
+    matrix: bool = False
     role: str = "test"
     limit: int | None = None
+    models: tuple[SwapModel, ...] = ()
+    clip_frames: int = ClipPlan.frames
     role_file: Path | None = None
     cache: Path | None = Path("runs/faces")
+    store: Path | None = Path("runs/scores")
+    processes: int = PROCESSES
+    gallery: int = 0
 
 
 @dataclass(frozen=True)
-class BenchRow:
-    """One detector on one test set at one step.
-
-    Attributes:
-        detector: label in the table.
-        test_set: name of the set.
-        step: step of the ladder.
-        coverage: share of the items that the detector scored.
-        score_metrics: of the raw scores; None where nothing was scored.
-        llr_metrics: of the calibrated llrs; None where uncalibrated.
-        audit_auc: what size, colour and sharpness alone reach on the same crops; None if not measured.
-        audit_passes: whether that stays at or below 0.6; a figure without it carries a warning.
-        file_audit_auc: what size, JPEG tables, metadata and names of the raw files alone reach; it informs only, because
-            detectors see crops. None where the fakes are made of the reals in memory.
-    """
+class RiskCurve:
+    """Share of wrong answers against the share that is answered, the surest first."""
 
     detector: str
     test_set: str
-    step: str
-    coverage: float
-    score_metrics: MetricsReport | None
-    llr_metrics: MetricsReport | None
-    audit_auc: float | None = None
-    audit_passes: bool | None = None
-    file_audit_auc: float | None = None
-
-    def flat(self) -> dict[str, Any]:
-        """One row of a CSV."""
-        row: dict[str, Any] = {
-            "detector": self.detector,
-            "test_set": self.test_set,
-            "step": self.step,
-            "coverage": round(self.coverage, 4),
-            "audit_auc": self.audit_auc,
-            "audit_passes": self.audit_passes,
-            "file_audit_auc": self.file_audit_auc,
-        }
-        for prefix, report in (("", self.score_metrics), ("llr_", self.llr_metrics)):
-            for key, value in (report.to_row() if report else {}).items():
-                row[prefix + key] = round(value, 4) if isinstance(value, float) else value
-        return row
+    coverage: tuple[float, ...]
+    risk: tuple[float, ...]
 
 
-def bench(data: Path, options: BenchOptions, progress: Progress | None = None) -> list[BenchRow]:
+@dataclass(frozen=True)
+class BenchResults:
+    """All that was measured.
+
+    Attributes:
+        layout: name of the folder's layout.
+        role: of the files.
+        frozen: name of the frozen pseudo-fakes.
+        notes: sentences that belong above the figures.
+        rows: detector x test set x step x level, with intervals and audits.
+        areas: along the ladder; the figure is the mean AUC over its steps.
+        controls: real against real.
+        alarms: false alarms by person's group; the figure is the share of people.
+        bins: by head pose and size of the face.
+        matrix: generator x detector.
+        left_out: a fusion fitted here, without each generator.
+        curves: risk against coverage.
+        mistakes: the most confident ones.
+    """
+
+    layout: str
+    role: str
+    frozen: str
+    notes: tuple[str, ...]
+    rows: tuple[BenchRow, ...]
+    areas: tuple[Line, ...] = ()
+    controls: tuple[Line, ...] = ()
+    alarms: tuple[Line, ...] = ()
+    bins: tuple[Line, ...] = ()
+    matrix: tuple[Line, ...] = ()
+    left_out: tuple[Line, ...] = ()
+    curves: tuple[RiskCurve, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every part of a run needs."""
+
+    layout: Layout
+    options: BenchOptions
+    judge: Judge
+    asked: Wanted
+    store: ScoreStore
+    progress: Progress | None
+    faces: dict[str, KnownFace] = field(default_factory=dict)
+
+    def scored(self, works: Sequence[Work], asked: Wanted, what: str) -> list[Scored]:
+        found = score_all(works, asked, self.store, self.progress, what, self.options.processes)
+        silent: dict[str, float | None] = {n: None for n in self.asked if n not in asked}
+        rows = [replace(s, scores={**silent, **s.scores}) for own in found for s in own]
+        return self.judge.with_fused(rows)
+
+
+def bench(data: Path, options: BenchOptions, progress: Progress | None = None) -> BenchResults:
     """Measure every detector on every test set of a data folder.
 
     Args:
-        data: folder with manifest.csv and splits.csv.
+        data: folder in any layout that `likeness.data.layouts.read_layout` knows.
         options: see `BenchOptions`.
         progress: see `likeness.types.Progress`.
 
-    Returns:
-        Rows by test set, step and detector.
-
     Raises:
         DataError: the folder breaks its promise or holds no test set.
+        UsageError: an unknown detector or function.
     """
-    items = read_items(data, options.role_file)
-    sets = test_sets(items, options.role)
+    layout = read_layout(data, options.role_file)
+    sets = test_sets(layout.items, options.role, layout.matched)
     if not sets:
         raise DataError(
-            f"{data}: no real pictures or clips with role {options.role!r} in splits.csv"
+            f"{data}: no real pictures or clips with role {options.role!r} ({layout.name})"
         )
-    steps = tuple(s.name for s in LADDER) if options.ladder else (CLEAN,)
+    calibration = shipped_calibration()
+    wanted = checked(options.detectors)
+    judge = Judge(wanted, calibration)
+    members = [n for q in calibration.fusion.questions for n in q.detectors]
+    asked = {label: w for label, w in wanted.items() if w[0] != FUSED}
+    if len(asked) < len(wanted):
+        asked |= {n: (n, {}) for n in members if n not in asked}
+    for name, own in asked.values():
+        if own or is_external(name):  # said here, and not by a process that cannot start
+            build_measured(name, own)
+    run = _Run(layout, options, judge, asked, ScoreStore(options.store), progress)
+    measured = {s.name: _run_set(run, s) for s in sets}
+    clips = _run_clips(run) if options.matrix else []
+    return _results(run, sets, measured, clips)
+
+
+def _run_set(run: _Run, test_set: TestSet) -> list[Scored]:
+    """Stills as they are, eight frames of the main face of clips; real items with their pseudo-fakes, or against fakes."""
+    folder, options = run.layout.folder, run.options
+    asked = {label: w for label, w in run.asked.items() if not needs_neighbours(w[0])}
+    chosen = [*_chosen(run, test_set.reals), *_chosen(run, test_set.fakes)]
+    known = known_faces(folder, chosen, options.cache, progress=run.progress)
+    run.faces.update({k.item.path: k for k in known})
+    call = score_item if test_set.fakes else score_pair
+    what = "item" if test_set.fakes else "frozen pair"
+    parts: list[tuple[str, ...]] = [(CLEAN,)]
+    if options.ladder:
+        parts.append(tuple(s.name for s in LADDER if s.name != CLEAN))
+    works = [
+        Work(_key(what, k, steps), partial(call, folder, k, steps))
+        for steps in parts
+        for k in known
+    ]
+    return run.scored(works, asked, test_set.name)
+
+
+def _key(what: str, known: KnownFace, steps: Sequence[str]) -> str:
+    item = known.item
+    settings = ["bench-1", ENGINE, frozen_name(), TEST_SEED, item.path, item.group, item.label]
+    return work_key(what, item.sha256, [*settings, *steps])
+
+
+def _chosen(run: _Run, items: Sequence[Item]) -> list[Item]:
+    """At most `limit` of every source, hashed."""
+    sources = dict.fromkeys(i.source for i in items)
+    picked = [
+        i for s in sources for i in evenly([i for i in items if i.source == s], run.options.limit)
+    ]
+    return with_hashes(run.layout.folder, picked)
+
+
+def _run_clips(run: _Run) -> list[Scored]:
+    """Neighbouring frames of clips: manipulated by every generator in memory, and fake files as they are."""
+    folder, options, items = run.layout.folder, run.options, run.layout.items
+    plan = ClipPlan(models=options.models, frames=options.clip_frames)
+    clips = [i for i in items if i.kind == "video" and i.role == options.role]
+    reals = _chosen(run, [i for i in clips if not i.label])
+    works = [clip_work(folder, item, items, plan) for item in reals]
+    works += [file_work(folder, item, plan) for item in _chosen(run, [i for i in clips if i.label])]
+    return run.scored(works, run.asked, "clips of the matrix")
+
+
+def _results(
+    run: _Run, sets: Sequence[TestSet], measured: Mapping[str, list[Scored]], clips: list[Scored]
+) -> BenchResults:
+    judge, items = run.judge, {i.path: i for i in run.layout.items}
+    labels = list(judge.wanted)
+    cells: list[Cell] = [*still_cells(measured), *clip_cells(clips, items)]
     rows: list[BenchRow] = []
-    with measuring_pool(data, steps, options.detectors) as pool:
-        for test_set in sets:
-            scored = list(_run_set(pool, data, test_set, options, progress))
-            audits = (*_audit(scored), _file_audit(data, test_set))
-            rows += _rows(test_set, scored, options, audits)
-    return rows
-
-
-def _run_set(
-    pool: ProcessPoolExecutor,
-    data: Path,
-    test_set: TestSet,
-    options: BenchOptions,
-    progress: Progress | None,
-) -> Iterator[Scored]:
-    reals = _found(data, test_set.reals, options, progress)
-    fakes = _found(data, test_set.fakes, options, progress)
-    total = len(reals) + len(fakes)
-    measured = measure(pool, [*reals, *fakes], alone=bool(test_set.fakes))
-    for done, scored in enumerate(measured):
-        if progress:
-            progress(test_set.name, done + 1, total)
-        yield from scored
-
-
-def _found(
-    data: Path, items: Sequence[Item], options: BenchOptions, progress: Progress | None
-) -> list[KnownFace]:
-    chosen = items[: options.limit] if options.limit else items
-    return known_faces(data, chosen, options.cache, progress=progress) if chosen else []
-
-
-def _rows(
-    test_set: TestSet,
-    scored: Sequence[Scored],
-    options: BenchOptions,
-    audits: tuple[float | None, bool | None, float | None],
-) -> Iterator[BenchRow]:
-    for step in dict.fromkeys(s.step for s in scored):
-        here = [s for s in scored if s.step == step]
-        for label, (name, _) in options.detectors.items():
-            kept = [s for s in here if s.scores[label] is not None]
-            coverage = len(kept) / max(len(here), 1)
-            measured = len({s.label for s in kept}) == 2
-            yield BenchRow(
-                label,
-                test_set.name,
-                step,
-                coverage,
-                _metrics(kept, [float(s.scores[label] or 0.0) for s in kept], "score")
-                if measured
-                else None,
-                _llr_metrics(name, label, kept) if measured else None,
-                *audits,
-            )
-
-
-def _metrics(kept: Sequence[Scored], values: Sequence[float], kind: Any) -> MetricsReport:
-    resamples = RESAMPLES if kept[0].step == CLEAN else RESAMPLES_LADDER
-    return report_metrics(
-        np.array(values),
-        np.array([s.label for s in kept]),
-        np.array([s.group for s in kept]),
-        kind=kind,
-        n=resamples,
+    for test_set in sets:
+        audits = (*_audit(measured[test_set.name]), _file_audit(run, test_set))
+        rows += set_rows(test_set.name, measured[test_set.name], judge, audits)
+    own = {s.name: measured[s.name] for s in sets if not s.fakes}
+    reals = {s.path: s for found in own.values() for s in found if not s.label and s.step == CLEAN}
+    return BenchResults(
+        run.layout.name,
+        run.options.role,
+        frozen_name(),
+        run.layout.notes,
+        tuple(rows),
+        areas=tuple(area_lines(rows)),
+        controls=tuple(control_lines(list(reals.values()), items, labels)),
+        alarms=tuple(a for n, found in own.items() for a in alarm_lines(n, found, items, judge)),
+        bins=tuple(b for n, found in measured.items() for b in bin_lines(n, found, labels)),
+        matrix=tuple(matrix_lines(cells, labels)) if run.options.matrix else (),
+        left_out=tuple(left_out_lines(cells, list(run.asked))) if run.options.matrix else (),
+        curves=tuple(c for n, found in measured.items() for c in _curves(n, found, judge)),
+        mistakes=mistakes(run.layout.folder, measured, run.faces, judge, run.options.gallery),
     )
 
 
-def _llr_metrics(name: str, label: str, kept: Sequence[Scored]) -> MetricsReport | None:
-    if label != name:  # weights of one's own have no calibration
-        return None
-    llrs = detector_llrs(shipped_calibration(), name, [float(s.scores[label] or 0.0) for s in kept])
-    return None if llrs is None else _metrics(kept, llrs.tolist(), "llr")
+def _curves(test_set: str, scored: Sequence[Scored], judge: Judge) -> list[RiskCurve]:
+    curves = []
+    for label in judge.wanted:
+        kept = [s for s in scored if s.step == CLEAN and s.scores.get(label) is not None]
+        llrs = judge.llrs(label, [float(s.scores[label] or 0.0) for s in kept])
+        if llrs is None or len({s.label for s in kept}) < 2:
+            continue
+        coverage, risk = risk_coverage(llrs, [s.label for s in kept])
+        points = np.unique(np.linspace(0, len(coverage) - 1, CURVE_POINTS).astype(int))
+        pair = (coverage[points].tolist(), risk[points].tolist())
+        curves.append(RiskCurve(label, test_set, tuple(pair[0]), tuple(pair[1])))
+    return curves
 
 
 def _audit(scored: Sequence[Scored]) -> tuple[float | None, bool | None]:
@@ -200,12 +286,13 @@ def _audit(scored: Sequence[Scored]) -> tuple[float | None, bool | None]:
     return round(result.auc, 4), bool(result.passes)
 
 
-def _file_audit(data: Path, test_set: TestSet) -> float | None:
-    items = [*test_set.reals, *test_set.fakes]
+def _file_audit(run: _Run, test_set: TestSet) -> float | None:
+    """What the raw files give away; of the items that were measured."""
+    items = [*_chosen(run, test_set.reals), *_chosen(run, test_set.fakes)]
     if not test_set.fakes or len(items) < MIN_FILES:
         return None
     result = leakage_audit(
-        np.stack([file_features(item.file(data)) for item in items]),
+        np.stack([file_features(item.file(run.layout.folder)) for item in items]),
         np.array([item.label for item in items]),
         np.array([item.group for item in items]),
     )

@@ -1,32 +1,43 @@
-"""What detectors give for real faces and their pseudo-fakes, step by step, in a pool of processes."""
+"""What detectors give for real faces and their frozen pseudo-fakes, and for items as they are, step by step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from likeness import media, registry
+from likeness import media
 from likeness.data.degradations import degrade
+from likeness.data.frozen_fakes import SEED, frozen_pair
 from likeness.data.known_faces import KnownFace, load_images, renumbered
 from likeness.data.nuisance import crop_features
-from likeness.data.pairs import item_seed, make_pair
+from likeness.data.pairs import item_seed
 from likeness.faces import align, face_quality
-from likeness.jobs.detect import fitted_on
+from likeness.faces.complexion import skin_ita_deg
 from likeness.scoring import covariates_of
 from likeness.types import Detector, Evidence, FaceQuality, FaceTrack, ImageArray
 
 CLEAN = "clean"
-TEST_SEED = 20260101
-"""Seed of every test pseudo-fake; with the engine's configuration it freezes the test sets."""
+TEST_SEED = SEED
+"""Of the frozen pseudo-fakes, and of every draw that is made for an item as it is."""
 Wanted = Mapping[str, tuple[str, Mapping[str, Any]]]
 """Label in the table -> (detector, configuration)."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one detector gave below the level of the file.
+
+    Attributes:
+        track: score of the main face; None where it was not scored.
+        frames: score of each of its frames that was scored.
+    """
+
+    track: float | None
+    frames: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,11 @@ class Scored:
         step: step of the ladder.
         path: the item.
         scores: raw score per detector; None where it did not apply.
-        covariates: quality of the face.
+        covariates: quality of the face, and on the clean step `skin_ita_deg` (see `skin_ita_deg`).
         nuisance: what the leakage audit looks at; only on the clean step.
         kind: what was made: `real`, `pseudo_fake`, a swap, ...; see `clip_material.ClipCase` for clips.
         clip: whether neighbouring frames of a clip were shown, so that cues over time had a chance.
+        parts: detector -> what it gave for the main face and its frames; only for clips.
     """
 
     label: int
@@ -54,50 +66,18 @@ class Scored:
     nuisance: tuple[float, ...] = field(default=())
     kind: str = ""
     clip: bool = False
+    parts: Mapping[str, Parts] = field(default_factory=dict)
 
     def of_clip(self, kind: str) -> Scored:
         """The same, said of neighbouring frames of a clip."""
         return replace(self, kind=kind, clip=True)
 
 
-@dataclass(frozen=True)
-class _Worker:
-    """What a worker process holds: the data folder, the built detectors, and the labels of those that need neighbours."""
-
-    folder: Path
-    steps: tuple[str, ...]
-    detectors: Mapping[str, Detector]
-    over_time: tuple[str, ...]
-
-
-@contextmanager
-def measuring_pool(
-    folder: Path, steps: Sequence[str], wanted: Wanted
-) -> Iterator[ProcessPoolExecutor]:
-    """Two processes with the detectors built; hand it to `measure`."""
-    arguments = (folder, tuple(steps), wanted)
-    with ProcessPoolExecutor(2, get_context("spawn"), _start, arguments) as pool:
-        yield pool
-
-
-def measure(
-    pool: ProcessPoolExecutor, faces: Sequence[KnownFace], alone: bool = False
-) -> Iterator[list[Scored]]:
-    """Per face what the detectors gave on every step.
-
-    Args:
-        pool: see `measuring_pool`.
-        faces: real items, each measured with its pseudo-fake; or any items with `alone`.
-        alone: measure the items as they are, format-matched, without pseudo-fakes.
-    """
-    yield from pool.map(_measure_one, [(face, alone) for face in faces], chunksize=2)
-
-
 def score_pair(
     folder: Path, known: KnownFace, steps: Sequence[str], detectors: Mapping[str, Detector]
 ) -> list[Scored]:
-    """A real item and its pseudo-fake through every step."""
-    pair = make_pair(folder, known, TEST_SEED)
+    """A real item and its frozen pseudo-fake through every step."""
+    pair = frozen_pair(folder, known)
     return [
         scored
         for step in steps
@@ -128,15 +108,36 @@ def _score(
     if step != CLEAN:
         images = degrade(list(images), step, TEST_SEED)
     clip = media.clip_from_frames(images)
-    scores = {name: usable_score(d.analyse(clip, (track,))) for name, d in detectors.items()}
+    found = {name: d.analyse(clip, (track,)) for name, d in detectors.items()}
     nuisance: tuple[float, ...] = ()
+    covariates = covariates_of(_as_seen(track, images), 1)
     if step == CLEAN:
         nuisance = tuple(crop_features(align(images[0], track.landmarks_px[0]).image))
-    covariates = covariates_of(_as_seen(track, images), 1)
-    kind = "pseudo_fake" if label else "real"
+        covariates["skin_ita_deg"] = skin_ita_deg(images[0], track.landmarks_px[0])
+    item = known.item
     return Scored(
-        label, known.item.group, step, known.item.path, scores, covariates, nuisance, kind
+        label,
+        item.group,
+        step,
+        item.path,
+        {name: usable_score(e) for name, e in found.items()},
+        covariates,
+        nuisance,
+        "pseudo_fake" if label else "real",
+        parts=parts_of(found, track.track_id) if len(images) > 1 else {},
     )
+
+
+def parts_of(found: Mapping[str, Evidence], main: int) -> dict[str, Parts]:
+    """What each detector gave for the main face and its frames."""
+    parts = {}
+    for name, evidence in found.items():
+        own = [
+            t for t in evidence.tracks if t.track_id in (main, None) and t.in_domain is not False
+        ]
+        if own:
+            parts[name] = Parts(own[0].score, tuple(np.round(own[0].frame_scores, 5).tolist()))
+    return parts
 
 
 def usable_score(evidence: Evidence) -> float | None:
@@ -155,30 +156,3 @@ def _as_seen(track: FaceTrack, images: Sequence[ImageArray]) -> FaceTrack:
     names = [f.name for f in fields(FaceQuality)]
     quality = FaceQuality(**{n: np.concatenate([getattr(q, n) for q in seen]) for n in names})
     return replace(track, quality=quality)
-
-
-_WORKER: list[_Worker] = []
-
-
-def _start(folder: Path, steps: tuple[str, ...], wanted: Wanted) -> None:
-    """Build the detectors once per worker process; a process pool offers no other place to keep them."""
-    import cv2
-
-    cv2.setNumThreads(1)
-    # Single frames picked out of a clip tell a cue over time nothing true: it is not asked.
-    over_time = tuple(label for label, (name, _) in wanted.items() if fitted_on(name) == "clips")
-    built = {
-        label: registry.build("detectors", n, o)
-        for label, (n, o) in wanted.items()
-        if label not in over_time
-    }
-    _WORKER.append(_Worker(folder, steps, built, over_time))
-
-
-def _measure_one(work: tuple[KnownFace, bool]) -> list[Scored]:
-    known, alone = work
-    worker = _WORKER[0]
-    score = score_item if alone else score_pair
-    rows = score(worker.folder, known, worker.steps, worker.detectors)
-    silent = dict.fromkeys(worker.over_time)
-    return [replace(row, scores={**row.scores, **silent}) for row in rows]

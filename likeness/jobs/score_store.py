@@ -17,6 +17,7 @@ from typing import Any
 import likeness
 from likeness import registry, weights
 from likeness.errors import OutputError
+from likeness.jobs.bench_detectors import external_table, is_external
 
 FACES = "faces"
 _PACKAGE = Path(likeness.__file__).parent
@@ -68,12 +69,15 @@ class ScoreStore:
 
 def detector_table(name: str, options: Mapping[str, Any]) -> str:
     """Name of the table of one detector: changes with its code, its weights and its configuration."""
+    if is_external(name):
+        return external_table(name)
     part = registry.part("detectors", name)
     digest = hashlib.sha256(json.dumps(dict(options), sort_keys=True, default=str).encode())
     for path in sorted({part.path, *_private_modules(part.path)}):
         digest.update(path.read_bytes())
-    for path in sorted((weights.FOLDER / name).glob("*")):
-        if path.suffix in (".safetensors", ".onnx"):
+    brought = [Path(v) for v in options.values() if isinstance(v, str) and Path(v).is_file()]
+    for path in [*sorted((weights.FOLDER / name).glob("*")), *brought]:
+        if path.suffix in (".safetensors", ".onnx", ".h5"):
             digest.update(path.read_bytes())
     return f"{name}-{digest.hexdigest()[:12]}"
 
