@@ -37,6 +37,7 @@ class DetectRequest:
     weights: Path | None
     frames: int
     fail_on: str | None
+    sign: bool = False
 
 
 def run_detect(request: DetectRequest) -> int:
@@ -45,6 +46,8 @@ def run_detect(request: DetectRequest) -> int:
         raise UsageError(
             f"--fail-on: expected one of {', '.join(get_args(Label))}, got {request.fail_on!r}"
         )
+    if request.sign and not _written(request):
+        raise UsageError("--sign needs --report or --json with the name of a file")
     paths = list(expand(request.files))
     with shown_progress() as progress:
         items = _examine_all(request, paths, progress)
@@ -59,6 +62,8 @@ def run_detect(request: DetectRequest) -> int:
         write_html(request.report, render_html(items, created))
         if request.json != "-":
             console().print(f"Report: {request.report}", soft_wrap=True)
+    if request.sign:
+        _sign(request)
     return _exit_code(items, request.fail_on)
 
 
@@ -73,6 +78,18 @@ def expand(files: tuple[str, ...]) -> Iterator[str]:
             yield from map(str, below)
         else:
             yield name
+
+
+def _written(request: DetectRequest) -> list[Path]:
+    """The report files that were asked for."""
+    json = request.json if request.json not in (None, "-") else None
+    return [Path(path) for path in (request.report, json) if path]
+
+
+def _sign(request: DetectRequest) -> None:
+    from likeness.apps.verifying import sign_files
+
+    sign_files(_written(request))
 
 
 def _examine_all(request: DetectRequest, paths: list[str], progress: Progress) -> list[ReportItem]:

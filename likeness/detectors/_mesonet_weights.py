@@ -95,8 +95,7 @@ def open_session(architecture: str, arrays: dict[str, FloatArray]) -> Any:
 
     Its input is `image` (N, 256, 256, 3) uint8 RGB, its output `logit` (N,) float32 of P(real).
     """
-    import onnxruntime as ort
-
+    ort = weights.runtime()
     options = ort.SessionOptions()
     options.log_severity_level = 3
     values = [ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(a)) for a in arrays.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,5 +39,6 @@ def parsing(name: str, what: str) -> Iterator[None]:
 def reason(error: BaseException) -> str:
     """An exception in one line."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    line = " ".join(str(text).split())
+    # Libraries name our own file objects by their address in memory, which tells a reader nothing.
+    line = " ".join(re.sub(r"\s*<[\w.]+ object at 0x[0-9a-f]+>", "", str(text)).split())
     return line if len(line) <= 160 else line[:157] + "..."

@@ -31,6 +31,15 @@ def write_html(path: str | Path, html: str) -> None:
     _write(Path(path), html.encode("utf-8", "backslashreplace"))
 
 
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a report whose bytes are settled, such as a signed one.
+
+    Raises:
+        OutputError: the file cannot be written; one line says why. Nothing is left behind.
+    """
+    _write(Path(path), data)
+
+
 def _write(path: Path, data: bytes) -> None:
     try:
         if path.is_dir():

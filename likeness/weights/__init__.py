@@ -6,6 +6,7 @@ Nothing is downloaded and nothing is unpickled.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,18 @@ def load_json(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path.name}: not readable as JSON ({error})") from error
 
 
+def runtime() -> Any:
+    """The module onnxruntime, silenced.
+
+    Its official builds (1.31) otherwise write a device number below the home folder and report sessions and error
+    messages to their maker as soon as they are imported. Only the environment turns that off, and only beforehand.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
+
+
 def session(path: Path, threads: int = 0) -> Any:
     """An onnxruntime session on the CPU.
 
@@ -75,8 +88,7 @@ def session(path: Path, threads: int = 0) -> Any:
         path: ONNX file.
         threads: threads inside one operator; 0 = one per physical core.
     """
-    import onnxruntime as ort
-
+    ort = runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
