@@ -1,7 +1,8 @@
 """The command line: parse, call one job, show.
 
 Exit codes: 0 finished; 2 the request makes no sense; 3 bad input (the other files of a batch still get their results);
-4 the result cannot be written; 5 an optional part is not installed; 6 no consent record covers it; 10 `--fail-on` was met; 1 anything else.
+4 the result cannot be written; 5 an optional part is not installed; 6 no consent record covers it; 10 `--fail-on` was met;
+`verify-report`: 11 the report was altered, 12 nobody here trusts its signer, 13 it is not signed; 1 anything else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import typer
 from likeness.apps.consenting import consent_app
 from likeness.apps.creating import create_app
 from likeness.apps.keying import keys_app
+from likeness.apps.measuring import measure_app
 from likeness.apps.showing import provenance_app
 from likeness.errors import LikenessError, UsageError
 
@@ -29,6 +31,7 @@ app = typer.Typer(
 )
 
 app.add_typer(create_app)  # without a name: its commands stand beside the others
+app.add_typer(measure_app)
 app.add_typer(consent_app, name="consent")
 app.add_typer(keys_app, name="keys")
 app.add_typer(provenance_app, name="provenance")
@@ -53,6 +56,9 @@ def detect(
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 10 if any file has this label.")
     ] = None,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign the report files with the local key.")
+    ] = False,
 ) -> None:
     """Examine files and say, with calibrated evidence, whether faces were manipulated."""
     from likeness.apps.detecting import DetectRequest, run_detect
@@ -66,8 +72,19 @@ def detect(
         weights=weights,
         frames=frames,
         fail_on=fail_on,
+        sign=sign,
     )
     raise typer.Exit(run_detect(request))
+
+
+@app.command("verify-report")
+def verify_report(
+    report: Annotated[Path, typer.Argument(help="A JSON or HTML report.")],
+) -> None:
+    """Whether a signed report is untouched (0), altered (11), by a signer nobody here trusts (12) or unsigned (13)."""
+    from likeness.apps.verifying import run_verify
+
+    raise typer.Exit(run_verify(report))
 
 
 @app.command()
@@ -78,33 +95,6 @@ def detectors(
     from likeness.apps.listing import show_part, show_parts
 
     show_part("detectors", name) if name else show_parts("detectors")
-
-
-@app.command()
-def bench(
-    detector: Annotated[list[str], typer.Argument(help="Detectors to measure.")],
-    data: Annotated[Path, typer.Option(help="Folder with manifest.csv and splits.csv.")],
-    out: Annotated[Path | None, typer.Option(help="Write the rows as CSV.")] = None,
-    ladder: Annotated[
-        bool, typer.Option(help="Also every step of the degradation ladder.")
-    ] = False,
-    weights: Annotated[
-        list[Path] | None, typer.Option(help="Weights for the one detector; repeat to compare.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=2, help="At most this many items of a source.")
-    ] = None,
-    role_file: Annotated[
-        Path,
-        typer.Option(help="CSV that corrects roles of unlabelled people; used if it is there."),
-    ] = Path("recipes/utkface_roles.csv"),
-) -> None:
-    """Measure detectors on data they never saw, with the leakage audit on top."""
-    from likeness.apps.benching import BenchRequest, run_bench
-
-    run_bench(
-        BenchRequest(tuple(detector), data, out, ladder, tuple(weights or ()), limit, role_file)
-    )
 
 
 @app.command()
@@ -151,6 +141,45 @@ def calibrate(
     from likeness.apps.calibrating import run_calibrate
 
     run_calibrate(data, out, role_file, figures, tables)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 = any free one.")] = 8000,
+    studio: Annotated[bool, typer.Option("--studio", help="Also the create side.")] = False,
+    token: Annotated[
+        str | None, typer.Option(help="Secret of the session; needed beyond this machine.")
+    ] = None,
+    data_folder: Annotated[
+        Path | None, typer.Option(help="Where uploads and results are kept.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(help="Another name of this machine; repeat for several.")
+    ] = None,
+    keep_days: Annotated[
+        float, typer.Option(min=0, help="Delete what ended so long ago; 0 = never.")
+    ] = 0.0,
+    upload_mb: Annotated[
+        float, typer.Option(min=1, help="The largest file that is taken, MB.")
+    ] = 1000.0,
+    open: Annotated[bool, typer.Option("--open/--no-open", help="Open a browser.")] = True,
+) -> None:
+    """The workbench: examine files in a browser, on this machine only (extra `web`)."""
+    from likeness.apps.serving import ServeRequest, run_serve
+
+    request = ServeRequest(
+        host=host,
+        port=port,
+        studio=studio,
+        token=token,
+        data_folder=data_folder,
+        allow_host=tuple(allow_host or ()),
+        keep_days=keep_days,
+        upload_mb=upload_mb,
+        open=open,
+    )
+    run_serve(request)
 
 
 @app.command()

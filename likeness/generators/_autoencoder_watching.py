@@ -10,6 +10,7 @@ import numpy as np
 
 from likeness.data.face_sets import FaceSet
 from likeness.data.face_shards import write_whole
+from likeness.errors import MarkError
 from likeness.faces import FaceModels
 from likeness.generators import _autoencoder_measuring as measuring
 from likeness.generators._autoencoder_settings import RunSettings
@@ -119,7 +120,11 @@ class RunWatch:
             if side == "target":
                 rows.append(measuring.set_in(network, "source", held, some))
         picture = np.concatenate([np.concatenate(list(r), axis=1) for r in rows], axis=0)
-        data = self.hooks.encode(np.ascontiguousarray(picture))
+        try:
+            data = self.hooks.encode(np.ascontiguousarray(picture))
+        except MarkError as error:  # flat first attempts may not carry a mark: no preview, and on
+            self._say(f"no preview of step {step}: {error}")
+            return
         write_whole(self.out / PREVIEWS / f"step_{step:09d}.png", data)
 
     def _figures(self, network: SwapNetwork) -> dict[str, Any]:

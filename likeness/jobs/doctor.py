@@ -13,10 +13,10 @@ from likeness.scoring.claims import MARKS
 
 # Rounded estimates of what each extra unpacks to (Linux x86-64, Python 3.11, CPU build of torch); only the sum of core,
 # create and dev was measured: 1,862 MB.
-EXTRA_MB = {"create": 1000, "web": 15, "cluster": 350, "heif": 15, "dev": 200}
+EXTRA_MB = {"create": 1000, "web": 40, "cluster": 350, "heif": 15, "dev": 200}
 EXTRA_USE = {
     "create": "training",
-    "web": "nothing yet: reserved for the local web app",
+    "web": "likeness serve, the workbench in a browser",
     "cluster": "nothing yet: reserved for many machines",
     "heif": "HEIC and HEIF pictures",
     "dev": "tests, lint, types",

@@ -29,24 +29,42 @@ def write_sheet(path: Path, folder: Path, extraction: Extraction, options: Extra
     Raises:
         OutputError: it cannot be written.
     """
-    rows = extraction.curated.rows
-    own = [r for r in rows if r.get("shard")]
-    kept = sorted_rows([r for r in own if r["kept"]], options.sort)
-    groups = [_group(folder, "Kept", f"Ordered by {options.sort}, ascending.", kept, KEPT_SHOWN)]
-    for name, words in REASONS.items():
-        hit = [r for r in own if name in str(r["reason"]).split("+")]
-        if hit:
-            groups.append(
-                _group(folder, f"Dropped: {name}", f"{words}.".capitalize(), hit, DROPPED_SHOWN)
-            )
     html = render_contact_sheet(
         f"Face set {folder.name}",
         summary_lines(extraction),
         extraction.warnings,
-        [_reasons_table(extraction), *_coverage_tables(extraction)],
-        groups,
+        sheet_tables(extraction),
+        sheet_groups(folder, extraction, options.sort, (KEPT_SHOWN, DROPPED_SHOWN)),
     )
     write_html(path, html)
+
+
+def sheet_groups(
+    folder: Path, extraction: Extraction, sort: str, most: tuple[int, int]
+) -> list[SheetGroup]:
+    """The faces with their pictures: those that are kept first, then those that were dropped, by reason.
+
+    Args:
+        folder: of the set.
+        extraction: what a run did.
+        sort: order of the kept ones, a key of `curation.SORT_KEYS`.
+        most: how many are shown of the kept ones, and of each reason; evenly spread ones.
+    """
+    own = [r for r in extraction.curated.rows if r.get("shard")]
+    kept = sorted_rows([r for r in own if r["kept"]], sort)
+    groups = [_group(folder, "Kept", f"Ordered by {sort}, ascending.", kept, most[0])]
+    for name, words in REASONS.items():
+        hit = [r for r in own if name in str(r["reason"]).split("+")]
+        if hit:
+            groups.append(
+                _group(folder, f"Dropped: {name}", f"{words}.".capitalize(), hit, most[1])
+            )
+    return groups
+
+
+def sheet_tables(extraction: Extraction) -> list[SheetTable]:
+    """Why faces were dropped, and which turns, tilts, mouths and eyes the kept ones show."""
+    return [_reasons_table(extraction), *_coverage_tables(extraction)]
 
 
 def summary_lines(extraction: Extraction) -> list[str]:
@@ -126,4 +144,6 @@ def _origin(row: Row) -> str:
 
 
 def _fixed(value: FactValue, digits: int) -> str:
-    return f"{value:.{digits}f}" if isinstance(value, (int, float)) else "?"
+    if not isinstance(value, (int, float)):
+        return "?"
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # without a sign before nothing

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likeness import registry
-from likeness.errors import ConfigError, InputError, MissingExtraError, UsageError
+from likeness.errors import ConfigError, InputError, MarkError, MissingExtraError, UsageError
 from likeness.types import Consent, Progress, Purpose
 
 if TYPE_CHECKING:
@@ -149,7 +149,11 @@ def train_pair(
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "create") from error
     if permit.keys is not None and first:
-        write_timelapse(job.out, making, permit.keys)
+        try:
+            write_timelapse(job.out, making, permit.keys)
+        except MarkError as error:  # an extra: without its marks it is not kept, and the model is
+            if reports.say is not None:
+                reports.say(f"no film of the previews: {error}")
     return figures
 
 

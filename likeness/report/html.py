@@ -53,14 +53,19 @@ def render_html(results: Sequence[ReportItem], created: str) -> str:
         "schema": SCHEMA_NAME,
         "signs": wording.TONE_SIGNS,
         "legend": heat_png(np.linspace(0, 1, 64, dtype=np.float32)[None]),
-        "items": [_item(i, item) for i, item in enumerate(results, start=1)],
+        "items": [result_view(i, item) for i, item in enumerate(results, start=1)],
     }
-    return _environment().get_template("report.html.j2").render(page)
+    return environment().get_template("report.html.j2").render(page)
 
 
-def _environment() -> jinja2.Environment:
+def environment(*folders: Path) -> jinja2.Environment:
+    """Templates that escape everything, with the words of the reports as filters.
+
+    Args:
+        folders: where to look before the report's own templates, so that a page can draw what a report draws.
+    """
     env = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+        loader=jinja2.FileSystemLoader([*folders, _FOLDER]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -80,7 +85,8 @@ def _environment() -> jinja2.Environment:
     return env
 
 
-def _item(number: int, item: ReportItem) -> dict[str, Any]:
+def result_view(number: int, item: ReportItem) -> dict[str, Any]:
+    """Everything that a template shows of one file; `number` makes the ids on its page unique."""
     base: dict[str, Any] = {"id": f"result-{number}", "path": item.path, "error": item.error}
     if item.verdict is None:
         return base

@@ -98,7 +98,7 @@ def render_swap_html(
         "schema": SWAP_SCHEMA,
         "story": story,
         "f": figures,
-        "rows": _rows(figures),
+        "rows": figure_rows(figures),
         "strip": [
             {"time": f"{m.time_s:.2f} s", "before": _href(m.before), "after": _href(m.after)}
             for m in strip
@@ -108,7 +108,7 @@ def render_swap_html(
             (reason, count, figures.first_not_swapped.get(reason))
             for reason, count in sorted(figures.not_swapped.items(), key=lambda item: -item[1])
         ],
-        "detectors": [_detector(d) for d in figures.detectors],
+        "detectors": [detector_row(d) for d in figures.detectors],
     }
     return env.get_template("swap.html.j2").render(page)
 
@@ -118,7 +118,7 @@ def _href(picture: Picture) -> str:
     return f"data:{kind};base64,{base64.b64encode(picture.data).decode('ascii')}"
 
 
-def _rows(f: SwapFigures) -> list[tuple[str, str, str]]:
+def figure_rows(f: SwapFigures) -> list[tuple[str, str, str]]:
     """Name, value and meaning of every figure; what was not measured says so."""
     pose = f.pose_error_deg
     return [
@@ -181,7 +181,9 @@ def _pair(similarity: float | None, distance: float | None) -> str:
     return f"{similarity:.3f} (distance {distance:.2f})"
 
 
-def _detector(reading: Any) -> dict[str, str]:
+def detector_row(reading: Any) -> dict[str, str]:
+    """A `DetectorReading` in words: name, before, after and note."""
+
     def shown(status: str, score: float | None, llr: float | None) -> str:
         if status != "scored" or score is None:
             return {"not_applicable": "does not apply", "failed": "broke down"}.get(status, status)
