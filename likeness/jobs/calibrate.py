@@ -31,6 +31,7 @@ from likeness.jobs.calibrate_fit import (
     labels_of,
     own_calibration,
     sample_of,
+    without_own_training,
 )
 from likeness.jobs.calibrate_tables import held_out_llrs, leave_one_out, real_clip_rows
 from likeness.jobs.clip_material import ClipPlan
@@ -58,8 +59,8 @@ TRAINING_SOURCE = "utkface"
 POPULATION = (
     "Detectors of single pictures: {score_ids} UTKFace identities kept out of training, and their self-blends. Cues over "
     "time and fusion: {clip_ids} people in clips (actors of MEAD, portrait videos) with self-blends, unsteady ones and "
-    "landmark swaps, clean and through H.264; the fusion also {still_ids} FFHQ pictures. No detector of blends was trained "
-    "on any of them. Whole synthetic faces: StyleGAN1 against FFHQ only."
+    "landmark swaps, clean and through H.264; the fusion also {still_ids} FFHQ pictures, about which no detector is asked that "
+    "was trained on them. Whole synthetic faces: StyleGAN1 against FFHQ only."
 )
 
 
@@ -140,7 +141,7 @@ def calibrate(
     _report_stills(figures, earned, own)
     _report(figures, "file", held_out_llrs(earned, stills, fusion_items), fusion_items)
     calibration = Calibration(
-        tag="fusion-2",
+        tag="fusion-3",
         detectors=fitted.detectors,
         fusion=fitted.fusion,
         gate=_gate([*own, *fusion_items]),
@@ -178,7 +179,8 @@ def _scores(
     for what, chosen in (("training source", own), ("other sources", other)):
         works = still_works(data, chosen, options.faces, progress)
         scored = score_all(works, single, store, progress, f"scoring {what}")
-        rows.append([row for found in scored for row in found])
+        flat = [row for found in scored for row in found]
+        rows.append(without_own_training(names, flat, chosen))
     works = [clip_work(data, item, items, options.plan) for item in clips]
     scored = score_all(works, every, store, progress, "scoring clips")
     return rows[0], rows[1], [row for found in scored for row in found]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from likeness import registry, weights
+from likeness.data.manifest import Item
 from likeness.errors import DataError
 from likeness.jobs.detect import fitted_on
 from likeness.jobs.judge import DOMAIN_COVARIATES
@@ -71,6 +72,29 @@ def own_calibration(name: str) -> tuple[str, PlattCalibration | PavCalibration] 
 def weights_tag(name: str) -> str:
     """Tag of the weights that a detector uses unless told otherwise; empty for one that has none."""
     return str(next(iter(registry.load("detectors", name).WEIGHTS), ""))
+
+
+def without_own_training(
+    names: Sequence[str], scored: Sequence[Scored], items: Sequence[Item]
+) -> list[Scored]:
+    """The items without the scores of detectors that were trained on them, as their `INFO["trained_on"]` says.
+
+    What a detector gives for its own training pictures says nothing of what it gives for others.
+    """
+    learnt = {
+        name: frozenset(registry.part("detectors", name).info.get("trained_on", ()))
+        for name in names
+    }
+    part = {item.path: f"{item.source}:{item.role}" for item in items}
+    return [
+        replace(
+            s,
+            scores={
+                n: None if part.get(s.path) in learnt.get(n, ()) else v for n, v in s.scores.items()
+            },
+        )
+        for s in scored
+    ]
 
 
 def fit_stills(

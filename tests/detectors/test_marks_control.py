@@ -19,7 +19,14 @@ from likeness.types import ImageArray
 
 LEAST_MOVED = 0.1  # log10 likelihood ratio
 PAYLOADS = (1, 2**60 + 7)
-GIVE_A_RATIO = ("residual_statistics", "blur_mismatch", "boundary", "noise_residual", "file")
+GIVE_A_RATIO = (
+    "residual_statistics",
+    "self_blended",
+    "blur_mismatch",
+    "boundary",
+    "noise_residual",
+    "file",
+)
 MOVED_TOO_FAR = {("blur_mismatch", 1): 0.111, ("boundary", 2**60 + 7): 0.104}
 """Both read fine detail. Known and measured: the test says so the day that either stays within the goal, or moves further."""
 KNOWN = pytest.mark.xfail(reason="known: moved by more than 0.1", strict=True)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from likeness import registry
 from likeness.errors import DataError
 from likeness.jobs import calibrate as job
 from likeness.jobs import calibrate_fit as fit
@@ -140,3 +141,18 @@ def test_illustrations_survive_the_file() -> None:
     assert again.illustrations == {"noise": 0.55}
     old = {k: v for k, v in calibration.to_dict().items() if k != "illustrations"}
     assert Calibration.from_dict(old).illustrations == {}
+
+
+def test_a_detector_is_not_asked_about_pictures_that_it_was_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fit, "registry", registry)  # what the detectors themselves say
+    names = ("self_blended", "residual_statistics")
+    places = {"a.png": ("ffhq256", "train"), "b.png": ("ffhq256", "test"), "c.mp4": ("mead", "")}
+    items = [SimpleNamespace(path=p, source=s, role=r) for p, (s, r) in places.items()]
+    rows = [
+        Scored(0, p, "clean", p, dict.fromkeys(names, 1.0), COVARIATES, (), "real") for p in places
+    ]
+    kept = fit.without_own_training(names, rows, items)
+    assert [s.scores["self_blended"] for s in kept] == [None, 1.0, 1.0]
+    assert all(s.scores["residual_statistics"] == 1.0 for s in kept)
