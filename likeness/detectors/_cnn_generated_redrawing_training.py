@@ -1,0 +1,168 @@
+"""Twins of photographs: drawn again by a small autoencoder, so that they differ in the traces of upsampling alone.
+
+A network that is taught one generator knows one generator. Twins add four ways of upsampling, and lattices drawn on
+photographs a fifth kind. A redrawn picture is softer than its photograph; the photograph is softened to match, because
+otherwise sharpness is what is learned.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from likeness.data.blends import sharpness
+from likeness.detectors._cnn_generated_levelling import soften, softening
+from likeness.networks.cnn_generated import PATCH_PX, UPSAMPLINGS, Redrawer
+from likeness.training import FitConfig, fit
+from likeness.types import ImageArray, Progress
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A photograph and what was drawn of it.
+
+    Attributes:
+        real: (H, W, 3) uint8 RGB, softened to the sharpness of the other.
+        fake: the same, drawn again.
+        kind: way of upsampling.
+        group: identity.
+    """
+
+    real: ImageArray
+    fake: ImageArray
+    kind: str
+    group: str
+
+
+@dataclass(frozen=True)
+class RedrawConfig:
+    """How the redrawer learns.
+
+    Attributes:
+        steps: of one decoder each, in turns.
+        batch: crops of 96 px per step.
+        learning_rate: highest.
+        seed: of everything.
+        out: folder of the checkpoints.
+        run: see `likeness.training.FitConfig`.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    seed: int
+    out: Path
+    run: str
+
+
+def train_redrawer(
+    pictures: Sequence[ImageArray], config: RedrawConfig, progress: Progress | None = None
+) -> Redrawer:
+    """Learn to draw photographs again.
+
+    Args:
+        pictures: (H, W, 3) uint8 RGB each, sides of 96 px or more.
+        config: see `RedrawConfig`.
+        progress: see `likeness.types.Progress`.
+    """
+    network = Redrawer(seed=config.seed)
+
+    def batches(number: int, rng: np.random.Generator) -> tuple[torch.Tensor, str]:
+        rows = rng.integers(0, len(pictures), config.batch)
+        crops = np.stack([_crop(pictures[i], rng) for i in rows])
+        return _tensor(crops), UPSAMPLINGS[number % len(UPSAMPLINGS)]
+
+    fit(
+        network,
+        _loss,
+        batches,
+        FitConfig(
+            steps=config.steps,
+            out=config.out,
+            optimiser=lambda parameters: torch.optim.Adam(parameters, betas=(0.9, 0.99)),
+            learning_rate=lambda step: rate(step, config.steps, config.learning_rate),
+            seed=config.seed,
+            checkpoint_every_steps=0,
+            checkpoint_every_s=60,
+            clip_norm=1.0,
+            run=config.run,
+            precision="bfloat16",
+        ),
+        progress,
+    )
+    return network.eval()
+
+
+def twins_of(
+    network: Redrawer,
+    pictures: Sequence[tuple[ImageArray, str]],
+    kinds: Callable[[int], Sequence[str]],
+) -> list[Twin]:
+    """Redraw photographs.
+
+    Args:
+        network: trained.
+        pictures: photographs and their identities.
+        kinds: ways of upsampling of the n-th.
+    """
+    found = []
+    for number, (picture, group) in enumerate(pictures):
+        height, width = (side // 2 * 2 for side in picture.shape[:2])
+        picture = np.ascontiguousarray(picture[:height, :width])
+        for kind in kinds(number):
+            with torch.inference_mode():
+                drawn = network(_tensor(picture[None]), kind)[0].permute(1, 2, 0).numpy()
+            fake = np.clip(np.rint(drawn * 255), 0, 255).astype(np.uint8)
+            goal = sharpness(fake)
+            real = soften(picture, softening(picture, goal))
+            fake = soften(fake, softening(fake, sharpness(real)))
+            found.append(Twin(real, fake, kind, group))
+    return found
+
+
+def quality_db(twins: Sequence[Twin]) -> float:
+    """Mean peak signal to noise ratio of the twins in dB."""
+    errors = [float(np.mean((t.real.astype(float) - t.fake) ** 2)) for t in twins]
+    return float(np.mean([10 * math.log10(255**2 / max(e, 1e-3)) for e in errors]))
+
+
+def lattice(
+    image: ImageArray, rng: np.random.Generator, levels: tuple[float, float] = (1.0, 8.0)
+) -> ImageArray:
+    """Add one small random tile over and over, as uneven upsampling does: period 2, 3 or 4 px, amplitude in levels."""
+    period = int(rng.choice([2, 2, 3, 4]))
+    tile = rng.normal(size=(period, period))
+    tile *= rng.uniform(*levels) / np.abs(tile - tile.mean()).max()
+    height, width = image.shape[:2]
+    drawn = np.tile(tile - tile.mean(), (-(-height // period), -(-width // period)))
+    changed = image + drawn[:height, :width, None]
+    return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
+
+
+def rate(step: int, steps: int, highest: float) -> float:
+    """Learning rate of a step: a short rise, then half a cosine down to a hundredth."""
+    rise = min(1.0, (step + 1) / max(1.0, 0.03 * steps))
+    return highest * rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
+
+
+def _loss(network: Redrawer, batch: tuple[torch.Tensor, str]) -> torch.Tensor:
+    """Mean absolute error of the picture and, so that it is not too soft, of its differences."""
+    wanted, kind = batch
+    error = network(wanted, kind).float() - wanted
+    across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
+    return error.abs().mean() + across.abs().mean() + down.abs().mean()
+
+
+def _crop(picture: ImageArray, rng: np.random.Generator) -> ImageArray:
+    y, x = (int(rng.integers(0, side - PATCH_PX + 1)) for side in picture.shape[:2])
+    crop = picture[y : y + PATCH_PX, x : x + PATCH_PX]
+    return crop[:, ::-1] if rng.random() < 0.5 else crop
+
+
+def _tensor(images: ImageArray) -> torch.Tensor:
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 255
