@@ -38,6 +38,7 @@ NO_PICTURES = {  # .save() of things that are no pictures
     "detectors/_head_training.py": "weights",
     "detectors/_mouth_training.py": "weights",
     "detectors/_residual_training.py": "weights",
+    "detectors/_self_blended_views_training.py": "arrays of labelled views of crops; a basis of faces",
 }
 ENCODERS = {"imwrite", "imencode", "imwritemulti", "imsave", "savefig", "tofile", "write_videofile"}
 LIBRARIES = {"imageio", "matplotlib", "soundfile", "moviepy", "ffmpeg", "torchvision", "pypng"}

@@ -52,7 +52,7 @@ INFO = {
         "knows StyleGAN1 at 256 px, four ways of upsampling of a small autoencoder, and lattices; no diffusion model, BigGAN, "
         "CycleGAN, StarGAN, GauGAN or video generator was ever shown to it",
         "trained on 129 generated pictures: its ratio is weak by construction and never decides alone",
-        "resizing, blur and strong compression after generation take away what it looks at",
+        "resizing, blur and strong compression after generation are expected to take away what it looks at; not measured yet",
         "outside pictures of 171-384 px side it gives no ratio",
         "sharpened, denoised or beautified photographs, and lattices of screens and print, look generated",
     ],
