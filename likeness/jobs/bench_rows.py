@@ -190,7 +190,9 @@ def frames_of(scored: Sequence[Scored], label: str) -> list[Scored]:
 
 def _metrics(kept: Sequence[Scored], values: Sequence[float], kind: Any) -> MetricsReport:
     resamples = RESAMPLES
-    if kept[0].step != CLEAN:  # a dozen measures of llrs on every step would cost more than the detectors
+    if (
+        kept[0].step != CLEAN
+    ):  # a dozen measures of llrs on every step would cost more than the detectors
         resamples = RESAMPLES_LADDER if kind == "score" else 0
     return report_metrics(
         np.array(values), labels_of(kept), groups_of(kept), kind=kind, n=resamples
