@@ -293,7 +293,7 @@ def test_a_clip_is_swapped_marked_and_reported(folder: Path, permit: SwapPermit)
     assert facts["swapped"] == 8 and facts["not_swapped"] == {}
     assert facts["nearer_to_source"] is not None and facts["distance_to_source"] < 0.4
     html = done.html.read_text("utf-8")
-    assert html.count("<img") >= 4 and "http" not in html.split("<body>")[1].split("</main>")[0]
+    assert html.count("<img") >= 4 and "://" not in html.split("<body>")[1].split("</main>")[0]
     assert "clip.mp4" in html and "Content-Security-Policy" in html
     result.frames.close()
 
