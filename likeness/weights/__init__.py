@@ -49,7 +49,10 @@ def load_arrays(path: Path) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]
 def save_arrays(
     path: Path, arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]
 ) -> None:
-    """Write a safetensors file atomically (temporary file, then rename)."""
+    """Write a safetensors file atomically (temporary file, then rename).
+
+    The same arrays and metadata give the same bytes, so that files can be compared by their hashes.
+    """
     from safetensors.numpy import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +60,23 @@ def save_arrays(
     save_file(
         {k: np.ascontiguousarray(v) for k, v in arrays.items()}, str(temporary), dict(metadata)
     )
+    _sort_metadata(temporary)
     temporary.chmod(0o644)  # the library writes 0600, which an installed package must not have
     temporary.replace(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The library writes metadata in the order of a hash map, another one in every call: put it in that of its keys."""
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        metadata = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(
+            {**header, "__metadata__": metadata}, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+        if metadata and len(text) <= length:
+            file.seek(8)
+            file.write(text.ljust(length))
 
 
 def load_json(path: Path) -> dict[str, Any]:
