@@ -1,31 +1,23 @@
-"""Training of the boundary network: batches, loss, export."""
+"""Training of the boundary network: batches and loss."""
 
 from __future__ import annotations
 
-import math
-import warnings
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from likeness import weights
 from likeness.data.packs import CropPack
 from likeness.detectors._boundary_crop import CELL_PX, SIZE_PX
 from likeness.detectors._boundary_pack import cells
-from likeness.errors import WeightsError
-from likeness.networks.boundary import VIEWS, BoundaryNet, Seeing
+from likeness.networks.boundary import VIEWS, BoundaryNet
 from likeness.training import FitConfig, FitResult, epoch_indices, fit
 from likeness.training.feeding import Batches
-from likeness.types import FloatArray, ImageArray, Progress
+from likeness.types import FloatArray, Progress
 
-TENSORS, GRAPH = "network.safetensors", "network.onnx"
-TOLERANCE = 1e-3
-"""Largest difference between the graph and the network, in units of the map and of the logit."""
 _REACH = 2  # cells by which a pair is moved
 _CHUNK = 64
 _MAP_SHARE, _RANK_SHARE = 3.0, 0.5
@@ -118,57 +110,6 @@ def loss(network: Any, batch: Batch) -> torch.Tensor:
     of_map = torch.nn.functional.binary_cross_entropy_with_logits(drawn, wanted)
     of_logit = 0.5 * (softplus(real).mean() + softplus(-fake).mean())
     return _MAP_SHARE * of_map + of_logit + _RANK_SHARE * softplus(real - fake).mean()
-
-
-def rate(step: int, steps: int, highest: float) -> float:
-    """Learning rate of a step: a short rise, then half a cosine down to a hundredth."""
-    rise = min(1.0, (step + 1) / max(1.0, 0.05 * steps))
-    return highest * rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
-
-
-def export(out: Path, network: BoundaryNet, facts: dict[str, str], sample: ImageArray) -> float:
-    """Write the network as safetensors and as a graph, and check one against the other.
-
-    Args:
-        out: folder of the weights.
-        network: trained; left in evaluation mode.
-        facts: stored beside the arrays.
-        sample: (N, 160, 160, 3) uint8 crops for the check.
-
-    Returns:
-        Largest difference between onnxruntime and torch over the sample.
-
-    Raises:
-        WeightsError: they differ by more than `TOLERANCE`; no graph is left behind.
-    """
-    network = network.cpu().eval()
-    weights.save_arrays(
-        out / TENSORS, {k: v.numpy() for k, v in network.state_dict().items()}, facts
-    )
-    partial = out / f"{GRAPH}.partial"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces the end of this exporter
-        torch.onnx.export(
-            Seeing(network).eval(),
-            (torch.zeros(2, SIZE_PX, SIZE_PX, 3, dtype=torch.uint8),),
-            str(partial),
-            input_names=["images"],
-            output_names=["boundary", "logit"],
-            dynamic_axes={name: {0: "n"} for name in ("images", "boundary", "logit")},
-            opset_version=17,
-            dynamo=False,
-        )
-    with torch.inference_mode():
-        expected = Seeing(network)(torch.from_numpy(sample))
-    actual = weights.session(partial).run(None, {"images": sample})
-    error = max(float(np.abs(a - e.numpy()).max()) for a, e in zip(actual, expected, strict=True))
-    if not error <= TOLERANCE:
-        partial.unlink()
-        raise WeightsError(
-            f"{GRAPH}: differs from the network by {error:.4f}, at most {TOLERANCE} is allowed"
-        )
-    partial.replace(out / GRAPH)
-    return error
 
 
 def correlation(drawn: FloatArray, wanted: FloatArray) -> float:

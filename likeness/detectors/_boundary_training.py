@@ -23,9 +23,12 @@ from likeness.detectors._cue import spread
 from likeness.detectors._cue_training import Cue, fit
 from likeness.detectors.boundary import GRAPH, NAMES, WEIGHTS, Network
 from likeness.networks.boundary import BoundaryNet
+from likeness.networks.convolutions import Shipped
 from likeness.registry import config_from
 from likeness.scoring.metrics import auc
 from likeness.training import FitConfig
+from likeness.training.exporting import export
+from likeness.training.schedules import rise_and_fall
 from likeness.types import DoubleArray, FloatArray, Progress
 
 _BATCH = 32
@@ -152,7 +155,9 @@ def train_network(
             steps=config.steps,
             out=Path(config.run) / "checkpoints",
             optimiser=lambda p: torch.optim.AdamW(p, weight_decay=config.weight_decay),
-            learning_rate=lambda step: network.rate(step, config.steps, config.learning_rate),
+            learning_rate=lambda step: rise_and_fall(
+                step, config.steps, config.learning_rate, rise=0.05
+            ),
             seed=config.seed,
             checkpoint_every_steps=0,
             checkpoint_every_s=config.checkpoint_every_s,
@@ -168,7 +173,13 @@ def train_network(
     best = net if result.average is None else result.average
     assert isinstance(best, BoundaryNet)
     sample = np.array(pack.images[:8])
-    error = network.export(out, best, {"run": run, "settings": about}, sample)
+    error = export(
+        out,
+        Shipped(best),
+        {"images": sample},
+        ("boundary", "logit"),
+        {"run": run, "settings": about},
+    )
     figures = {"minutes": result.trained_s / 60, "pairs_learned": float(len(pack) // 2)}
     if math.isfinite(result.loss):  # a run that was finished before made no step now
         figures["loss"] = result.loss

@@ -7,7 +7,6 @@ that no patch shows a label by how it was stored. A twin and its photograph alwa
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,17 @@ import cv2
 import numpy as np
 import torch
 
-from likeness import weights
 from likeness.data.degradations import Degradation
 from likeness.detectors._cnn_generated_levelling import Levelled, soften
 from likeness.detectors._cnn_generated_patches import cut, whole
-from likeness.detectors._cnn_generated_redrawing_training import Twin, lattice, rate
-from likeness.errors import DataError, WeightsError
+from likeness.detectors._cnn_generated_redrawing_training import Twin, lattice
+from likeness.errors import DataError
 from likeness.networks.cnn_generated import PATCH_PX, GeneratedNet
 from likeness.training import FitConfig, FitResult, fit
 from likeness.training.feeding import Batches
+from likeness.training.schedules import rise_and_fall
 from likeness.types import ImageArray, Progress
 
-TENSORS, GRAPH = "network.safetensors", "network.onnx"
-TOLERANCE = 1e-3
-"""Largest difference between the graph and the network, in units of the logit."""
 _BLOCK = 16  # px of a block of colour in JPEG: patches are cut out of a compressed piece of the picture's own grid
 
 
@@ -180,7 +176,7 @@ def fit_config(steps: int, learning_rate: float, seed: int, out: Path, run: str)
         steps=steps,
         out=out,
         optimiser=lambda parameters: torch.optim.AdamW(parameters, weight_decay=0.02),
-        learning_rate=lambda step: rate(step, steps, learning_rate),
+        learning_rate=lambda step: rise_and_fall(step, steps, learning_rate),
         seed=seed,
         checkpoint_every_steps=0,
         checkpoint_every_s=60,
@@ -198,47 +194,3 @@ def score(network: torch.nn.Module, image: ImageArray) -> float:
         return float("nan")
     with torch.inference_mode():
         return float(network(torch.from_numpy(patches.images)).mean())
-
-
-def export(out: Path, network: torch.nn.Module, facts: dict[str, str], sample: ImageArray) -> float:
-    """Write the network as safetensors and as a graph, and check one against the other.
-
-    Args:
-        out: folder of the weights.
-        network: trained; left in evaluation mode.
-        facts: stored beside the arrays.
-        sample: (N, 96, 96, 3) uint8 patches for the check.
-
-    Returns:
-        Largest difference between onnxruntime and torch over the sample.
-
-    Raises:
-        WeightsError: they differ by more than `TOLERANCE`; no graph is left behind.
-    """
-    network = network.cpu().eval()
-    arrays = {k: v.numpy() for k, v in network.state_dict().items()}
-    weights.save_arrays(out / TENSORS, arrays, facts)
-    partial = out / f"{GRAPH}.partial"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces the end of this exporter
-        torch.onnx.export(
-            network,
-            (torch.zeros(2, PATCH_PX, PATCH_PX, 3, dtype=torch.uint8),),
-            str(partial),
-            input_names=["images"],
-            output_names=["logit"],
-            dynamic_axes={"images": {0: "n"}, "logit": {0: "n"}},
-            opset_version=17,
-            dynamo=False,
-        )
-    with torch.inference_mode():
-        expected = network(torch.from_numpy(sample)).numpy()
-    actual = weights.session(partial).run(None, {"images": sample})[0]
-    error = float(np.abs(actual - expected).max())
-    if not error <= TOLERANCE:
-        partial.unlink()
-        raise WeightsError(
-            f"{GRAPH}: differs from the network by {error:.4f}, at most {TOLERANCE} is allowed"
-        )
-    partial.replace(out / GRAPH)
-    return error

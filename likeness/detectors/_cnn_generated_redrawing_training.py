@@ -19,6 +19,7 @@ from likeness.data.blends import sharpness
 from likeness.detectors._cnn_generated_levelling import soften, softening
 from likeness.networks.cnn_generated import PATCH_PX, UPSAMPLINGS, Redrawer
 from likeness.training import FitConfig, fit
+from likeness.training.schedules import rise_and_fall
 from likeness.types import ImageArray, Progress
 
 
@@ -85,7 +86,7 @@ def train_redrawer(
             steps=config.steps,
             out=config.out,
             optimiser=lambda parameters: torch.optim.Adam(parameters, betas=(0.9, 0.99)),
-            learning_rate=lambda step: rate(step, config.steps, config.learning_rate),
+            learning_rate=lambda step: rise_and_fall(step, config.steps, config.learning_rate),
             seed=config.seed,
             checkpoint_every_steps=0,
             checkpoint_every_s=60,
@@ -142,12 +143,6 @@ def lattice(
     drawn = np.tile(tile - tile.mean(), (-(-height // period), -(-width // period)))
     changed = image + drawn[:height, :width, None]
     return np.clip(np.rint(changed), 0, 255).astype(np.uint8)
-
-
-def rate(step: int, steps: int, highest: float) -> float:
-    """Learning rate of a step: a short rise, then half a cosine down to a hundredth."""
-    rise = min(1.0, (step + 1) / max(1.0, 0.03 * steps))
-    return highest * rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
 
 
 def _loss(network: Redrawer, batch: tuple[torch.Tensor, str]) -> torch.Tensor:

@@ -39,7 +39,6 @@ from likeness.detectors._cnn_generated_model import ARRAYS, CALIBRATION, VERSION
 from likeness.detectors._cnn_generated_network_training import (
     Draws,
     Picture,
-    export,
     fit_config,
     learn,
     score,
@@ -53,6 +52,7 @@ from likeness.scoring.calibration import PlattCalibration
 from likeness.scoring.domain import DomainGate
 from likeness.scoring.metrics import auc, cllr, min_cllr
 from likeness.scoring.sample import CalibrationSample
+from likeness.training.exporting import export
 from likeness.types import DoubleArray, ImageArray, Progress
 
 _COPIES = 3
@@ -83,7 +83,7 @@ def train(
     gate, sides = domain(gathered.pictures, config)
     sample = np.concatenate([_patches(p, config, n) for n, p in enumerate(gathered.pictures[:4])])
     facts = {"features": VERSION, "tag": next(iter(WEIGHTS)), "config": json.dumps(asdict(config))}
-    figures["onnx_difference"] = export(out, network, facts, sample)
+    figures["onnx_difference"] = export(out, network, {"images": sample}, ("logit",), facts)
     arrays = {**gate.to_arrays("gate."), **prints.to_arrays("prints.")}
     stored = {
         "calibration": calibration.to_dict(),

@@ -13,7 +13,6 @@ from likeness.detectors import _self_blended_network_training as network
 from likeness.detectors._self_blended_training import Lesson, TrainingConfig, prepared, taught
 from likeness.networks.multiscale_patch import (
     MultiscalePatchNet,
-    Seeing,
     crops_of,
     spectrum_of,
 )
@@ -29,7 +28,7 @@ def train(
     """Train on role `train`, draw the curve on role `select`, write network and graph; returns the figures."""
     config = config_from(TrainingConfig, recipe.get("training", {}), "recipe [training]")
     net = MultiscalePatchNet(config.seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    lesson = Lesson(network.Learner(net), loss, Seeing, "patches")
+    lesson = Lesson(network.Learner(net), loss, "patches")
     return taught(lesson, prepared(config, data, progress), out, progress)
 
 

@@ -1,31 +1,23 @@
-"""Training of the self-blending network: which pairs come next, the loss, export."""
+"""Training of the self-blending network: which pairs come next, and the loss."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from likeness import weights
-from likeness.detectors._self_blended_crop import SCALES, SIZE_PX, phase_only
 from likeness.detectors._self_blended_twins import KINDS
 from likeness.detectors._self_blended_views_training import STEP, Seen, mirrored
-from likeness.errors import WeightsError
 from likeness.networks.multiscale_patch import MultiscalePatchNet
 from likeness.networks.self_blended import SelfBlendedNet
 from likeness.training.feeding import Batches
-from likeness.types import DoubleArray, FloatArray, ImageArray, IndexArray
+from likeness.types import DoubleArray, FloatArray, IndexArray
 
 Network = SelfBlendedNet | MultiscalePatchNet
-TENSORS, GRAPH = "network.safetensors", "network.onnx"
-TOLERANCE = 1e-3
-"""Largest difference between the graph and the network, in units of the maps and of the logit."""
 PERIOD = 100
 """Steps between two tables of which kinds of pairs come how often."""
 CAP = 3.0
@@ -205,65 +197,6 @@ def logits_of(network: Network, seen: Seen, rows: IndexArray) -> tuple[FloatArra
             logits.append(network.read(batch.views)[1].float().numpy().reshape(2, -1))
     both = np.concatenate(logits, axis=1)
     return both[0], both[1]
-
-
-def rate(step: int, steps: int, highest: float) -> float:
-    """Learning rate of a step: a short rise, then half a cosine down to a hundredth."""
-    rise = min(1.0, (step + 1) / max(1.0, 0.03 * steps))
-    return highest * rise * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps))))
-
-
-def export(out: Path, shipped: nn.Module, facts: dict[str, str], sample: ImageArray) -> float:
-    """Write the network as safetensors and as a graph, and check one against the other.
-
-    Args:
-        out: folder of the weights.
-        shipped: the trained network as it is shipped, such as `networks.self_blended.Seeing`; left in evaluation mode.
-        facts: stored beside the arrays; `maps` names the first output of the graph.
-        sample: (N, 2, 160, 160, 3) uint8 crops for the check.
-
-    Returns:
-        Largest difference between onnxruntime and torch over the sample.
-
-    Raises:
-        WeightsError: they differ by more than `TOLERANCE`; no graph is left behind.
-    """
-    shipped = shipped.cpu().eval()
-    arrays = {k.removeprefix("network."): v.numpy() for k, v in shipped.state_dict().items()}
-    weights.save_arrays(out / TENSORS, arrays, facts)
-    partial = out / f"{GRAPH}.partial"
-    names = ["images", "phase", facts.get("maps", "maps"), "logit"]
-    empty = torch.zeros(2, SCALES, SIZE_PX, SIZE_PX)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces the end of this exporter
-        torch.onnx.export(
-            shipped,
-            (torch.zeros(2, SCALES, SIZE_PX, SIZE_PX, 3, dtype=torch.uint8), empty),
-            str(partial),
-            input_names=names[:2],
-            output_names=names[2:],
-            dynamic_axes={name: {0: "n"} for name in names},
-            opset_version=17,
-            dynamo=False,
-        )
-    error = _difference(partial, shipped, sample)
-    if not error <= TOLERANCE:
-        partial.unlink()
-        raise WeightsError(
-            f"{GRAPH}: differs from the network by {error:.4f}, at most {TOLERANCE} is allowed"
-        )
-    partial.replace(out / GRAPH)
-    return error
-
-
-def _difference(graph: Path, shipped: nn.Module, sample: ImageArray) -> float:
-    """Largest difference of any output over the sample; NaN if either gives one."""
-    phase = phase_only(sample.reshape(-1, *sample.shape[2:])).reshape(sample.shape[:-1])
-    with torch.inference_mode():
-        expected = shipped(torch.from_numpy(sample), torch.from_numpy(phase))
-    actual = weights.session(graph).run(None, {"images": sample, "phase": phase})
-    pairs = zip(actual, expected, strict=True)
-    return float(np.max([np.abs(a - e.numpy()).max() for a, e in pairs]))
 
 
 def _dice(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

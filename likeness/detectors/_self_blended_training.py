@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from likeness.data.frozen_fakes import SEED as FROZEN_SEED
 from likeness.data.known_faces import KnownFace, known_faces
@@ -22,12 +21,15 @@ from likeness.detectors._cue import spread
 from likeness.detectors._self_blended_twins import KINDS, Draws
 from likeness.detectors._self_blended_views_training import Seen, seen_of
 from likeness.errors import ConfigError
-from likeness.networks.self_blended import Seeing, SelfBlendedNet
+from likeness.networks.convolutions import Shipped
+from likeness.networks.self_blended import SelfBlendedNet
 from likeness.registry import config_from
 from likeness.scoring.metrics import auc
 from likeness.training import FitConfig, fit
+from likeness.training.exporting import export
 from likeness.training.loop import Moment
-from likeness.types import ImageArray, Progress
+from likeness.training.schedules import rise_and_fall
+from likeness.types import FloatArray, ImageArray, Progress
 
 CURVE = "curve.jsonl"
 
@@ -97,13 +99,11 @@ class Lesson:
     Attributes:
         learner: holds the network.
         loss: called as loss(learner, batch).
-        shipped: wraps the trained network as it is shipped.
         maps: name of the graph's first output.
     """
 
     learner: network.Learner
     loss: Callable[[Any, Any], torch.Tensor]
-    shipped: Callable[[Any], nn.Module]
     maps: str
 
 
@@ -132,7 +132,7 @@ def train(
     """Train on role `train`, draw the curve on role `select`, write network and graph; returns the figures."""
     config = config_from(TrainingConfig, recipe.get("training", {}), "recipe [training]")
     net = SelfBlendedNet(config.seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    lesson = Lesson(network.Learner(net, config.drop_share), network.loss, Seeing, "maps")
+    lesson = Lesson(network.Learner(net, config.drop_share), network.loss, "maps")
     return taught(lesson, prepared(config, data, progress), out, progress)
 
 
@@ -164,8 +164,8 @@ def taught(
     figures = {"minutes": result.trained_s / 60, "pairs": float(len(on.seen))}
     figures |= figures_of(best.network, on.check)
     facts = {"run": run, "config": resolved, "figures": json.dumps(_rounded(figures))}
-    shipped = lesson.shipped(best.network)
-    error = network.export(out, shipped, {**facts, "maps": lesson.maps}, on.sample)
+    looked_at: dict[str, Any] = {"images": on.sample, "phase": _phase(on.sample)}
+    error = export(out, Shipped(best.network), looked_at, (lesson.maps, "logit"), facts)
     return {**figures, "onnx_difference": error}
 
 
@@ -174,7 +174,7 @@ def _settings(config: TrainingConfig, run: str) -> FitConfig:
         steps=config.steps,
         out=Path(config.run) / "checkpoints",
         optimiser=lambda p: torch.optim.AdamW(p, weight_decay=config.weight_decay),
-        learning_rate=lambda step: network.rate(step, config.steps, config.learning_rate),
+        learning_rate=lambda step: rise_and_fall(step, config.steps, config.learning_rate),
         seed=config.seed,
         checkpoint_every_steps=0,
         checkpoint_every_s=config.checkpoint_every_s,
@@ -234,6 +234,13 @@ def _faces(
     ]
     cache = Path(config.cache) if config.cache else None
     return known_faces(data, chosen, cache, progress=progress)
+
+
+def _phase(crops: ImageArray) -> FloatArray:
+    """(N, 2, 160, 160) float32 phase of (N, 2, 160, 160, 3) crops, as the detector works it out."""
+    from likeness.detectors._self_blended_crop import phase_only
+
+    return phase_only(crops.reshape(-1, *crops.shape[2:])).reshape(crops.shape[:-1])
 
 
 def _sample(data: Path, faces: Sequence[KnownFace]) -> ImageArray:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from likeness.networks.convolutions import block, he_normal
+
 SIZE_PX = 160
 """Side of the crops that it takes."""
 MAP = 40
@@ -69,14 +71,18 @@ class BoundaryNet(nn.Module):
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.views = FixedViews()
-        self.fine = nn.Sequential(_block(VIEWS, 24), _block(24, 32))
-        self.coarse = nn.Sequential(_block(32, 48, 2), _block(48, 48))
+        self.fine = nn.Sequential(block(VIEWS, 24), block(24, 32))
+        self.coarse = nn.Sequential(block(32, 48, 2), block(48, 48))
         self.from_fine, self.from_coarse = nn.Conv2d(32, 16, 1), nn.Conv2d(48, 16, 1)
-        self.joint = nn.Sequential(nn.BatchNorm2d(16), nn.ReLU(), _block(16, 16))
+        self.joint = nn.Sequential(nn.BatchNorm2d(16), nn.ReLU(), block(16, 16))
         self.drawn = nn.Conv2d(16, 1, 1)
         self.dropout = nn.Dropout(0.2)
         self.pooled = nn.Linear(2 * 48 + 2, 1)
-        self._initialise(seed)
+        he_normal(self, seed)
+        nn.init.zeros_(self.pooled.weight)
+        nn.init.zeros_(self.pooled.bias)
+        assert self.drawn.bias is not None
+        nn.init.constant_(self.drawn.bias, -2.0)  # about the share of a face that is boundary
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Look at crops.
@@ -103,34 +109,3 @@ class BoundaryNet(nn.Module):
             1,
         )
         return drawn, self.pooled(self.dropout(pooled))[:, 0]
-
-    def _initialise(self, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        nn.init.zeros_(self.pooled.weight)
-        nn.init.zeros_(self.pooled.bias)
-        assert self.drawn.bias is not None
-        nn.init.constant_(self.drawn.bias, -2.0)  # about the share of a face that is boundary
-
-
-class Seeing(nn.Module):
-    """The network as it is shipped: the boundary as values in [0, 1]."""
-
-    def __init__(self, network: BoundaryNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, 160, 160, 3) uint8 RGB -> (N, 40, 40) in [0, 1] and (N,) logits."""
-        drawn, logit = self.network(images)
-        return torch.sigmoid(drawn), logit
-
-
-def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )

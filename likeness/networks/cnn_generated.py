@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from likeness.networks.autoencoder_blocks import Upscale, initialise, leaky
+from likeness.networks.convolutions import block, he_normal
 
 PATCH_PX = 96
 """Side of the patches that it takes."""
@@ -67,14 +68,11 @@ class GeneratedNet(nn.Module):
         a, b, c = widths
         self.high_pass = HighPass()
         self.stages = nn.Sequential(
-            _block(4 * 9, a), _block(a, b, 2), _block(b, b), _block(b, c, 2), _block(c, c)
+            block(4 * 9, a), block(a, b, 2), block(b, b), block(b, c, 2), block(c, c)
         )
         self.dropout = nn.Dropout(dropout)
         self.pooled = nn.Linear(2 * c, 1)
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+        he_normal(self, seed)
         nn.init.zeros_(self.pooled.weight)
         nn.init.zeros_(self.pooled.bias)
 
@@ -129,12 +127,6 @@ class Redrawer(nn.Module):
         """
         drawn: torch.Tensor = self.decoders[upsampling](self.second(leaky(self.first(images))))
         return drawn
-
-
-def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )
 
 
 def _decoder(upsampling: str, code: int, width: int) -> nn.Sequential:

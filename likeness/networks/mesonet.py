@@ -13,6 +13,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from likeness.networks.convolutions import he_normal
+
 Architecture = Literal["meso4", "mesoinception4"]
 BN_EPS = 1e-3
 BN_MOMENTUM = 0.01  # torch's momentum is the weight of the new batch: Keras's 0.99
@@ -70,7 +72,7 @@ class MesoNet(nn.Module):
             setattr(self, f"bn{i}", nn.BatchNorm2d(width, eps=BN_EPS, momentum=BN_MOMENTUM))
         self.dense1, self.dense2 = nn.Linear(1024, 16), nn.Linear(16, 1)
         self.dropout = nn.Dropout(0.5)
-        self._initialise(seed)
+        he_normal(self, seed, (nn.Conv2d, nn.Linear))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, 256, 256) float32 RGB in [0, 1] -> (N,) logit of P(real)."""
@@ -81,11 +83,3 @@ class MesoNet(nn.Module):
         x = nn.functional.leaky_relu(self.dense1(self.dropout(x)), 0.1)
         logit: torch.Tensor = self.dense2(self.dropout(x)).squeeze(1)
         return logit
-
-    def _initialise(self, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)

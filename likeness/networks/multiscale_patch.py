@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from likeness.networks.convolutions import block, he_normal
 from likeness.networks.self_blended import (
     BLOCK,
     CELL_PX,
@@ -34,9 +35,9 @@ class ScaleNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         first, second, third = WIDTHS
-        self.stem = _block(VIEWS, first, kernel=1)
-        self.fine = nn.Sequential(_block(first, second, 2), _block(second, second))
-        self.deep = _block(second, third, 2)
+        self.stem = block(VIEWS, first, kernel=1)
+        self.fine = nn.Sequential(block(first, second, 2), block(second, second))
+        self.deep = block(second, third, 2)
         self.dropout = nn.Dropout(0.2)
         self.patch = nn.Conv2d(third, 1, 1)
         self.spectrum = nn.Conv2d(second, 1, 1)
@@ -59,7 +60,10 @@ class MultiscalePatchNet(nn.Module):
         super().__init__()
         self.views = FixedViews()
         self.scales = nn.ModuleList(ScaleNet() for _ in range(CROPS))
-        self._initialise(seed)
+        he_normal(self, seed)
+        for net in self.scales:
+            assert isinstance(net, ScaleNet)
+            nn.init.zeros_(net.patch.weight)
 
     def forward(
         self, images: torch.Tensor, phase: torch.Tensor
@@ -94,32 +98,6 @@ class MultiscalePatchNet(nn.Module):
         pooled = [0.5 * (p.mean(dim=(1, 2)) + p.amax(dim=(1, 2))) for p, _ in seen]
         return seen[0][0], tuple(s for _, s in seen), torch.stack(pooled).mean(0)
 
-    def _initialise(self, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for net in self.scales:
-            assert isinstance(net, ScaleNet)
-            nn.init.zeros_(net.patch.weight)
-
-
-class Seeing(nn.Module):
-    """The network as it is shipped: the patches as values in [0, 1]."""
-
-    def __init__(self, network: MultiscalePatchNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(
-        self, images: torch.Tensor, phase: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, 2, 160, 160, 3) uint8 and (N, 2, 160, 160) float32 -> (N, 10, 10) in [0, 1] and (N,) logits."""
-        patches, logit = self.network(images, phase)
-        return torch.sigmoid(patches), logit
-
 
 def crops_of(views: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """(N, 2, 73, 40, 40) views of two crops -> the two, and the inner half of the first."""
@@ -145,11 +123,3 @@ def spectrum_of(views: torch.Tensor) -> torch.Tensor:
     log = log - log.mean(dim=(1, 2), keepdim=True)
     scaled: torch.Tensor = log / (log.std(dim=(1, 2), keepdim=True) + 1e-3)
     return scaled
-
-
-def _block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )

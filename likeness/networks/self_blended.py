@@ -11,6 +11,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from likeness.networks.convolutions import block, he_normal
+
 SIZE_PX = 160
 SCALES = 2
 CELL_PX = 4
@@ -77,18 +79,22 @@ class SelfBlendedNet(nn.Module):
         super().__init__()
         first, second, third, last = WIDTHS
         self.views = FixedViews()
-        self.stem = _block(VIEWS, first, kernel=1)
+        self.stem = block(VIEWS, first, kernel=1)
         self.fine = nn.Sequential(
-            _block(first, first), _block(first, second, 2), _block(second, second)
+            block(first, first), block(first, second, 2), block(second, second)
         )
-        self.middle = nn.Sequential(_block(second, third, 2), _block(third, third))
-        self.deep = _block(third, last, 2)
+        self.middle = nn.Sequential(block(second, third, 2), block(third, third))
+        self.deep = block(third, last, 2)
         self.from_fine, self.from_middle = nn.Conv2d(second, 16, 1), nn.Conv2d(third, 16, 1)
-        self.joint = nn.Sequential(nn.BatchNorm2d(16), nn.ReLU(), _block(16, 16))
+        self.joint = nn.Sequential(nn.BatchNorm2d(16), nn.ReLU(), block(16, 16))
         self.drawn = nn.Conv2d(16, 2, 1)
         self.dropout = nn.Dropout(0.2)
         self.label = nn.Linear(SCALES * 2 * last + 4, 1)
-        self._initialise(seed)
+        he_normal(self, seed)
+        nn.init.zeros_(self.label.weight)
+        nn.init.zeros_(self.label.bias)
+        assert self.drawn.bias is not None
+        nn.init.constant_(self.drawn.bias, -1.5)  # about the share of a crop that is covered
 
     def forward(
         self, images: torch.Tensor, phase: torch.Tensor
@@ -141,33 +147,6 @@ class SelfBlendedNet(nn.Module):
         kept = torch.ones_like(says).scatter_(1, says.topk(count, dim=1).indices, 0.0)
         return deep * kept.view(len(deep), 1, *deep.shape[2:]).to(deep.dtype)
 
-    def _initialise(self, seed: int) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        nn.init.zeros_(self.label.weight)
-        nn.init.zeros_(self.label.bias)
-        assert self.drawn.bias is not None
-        nn.init.constant_(self.drawn.bias, -1.5)  # about the share of a crop that is covered
-
-
-class Seeing(nn.Module):
-    """The network as it is shipped: the maps as values in [0, 1]."""
-
-    def __init__(self, network: SelfBlendedNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(
-        self, images: torch.Tensor, phase: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(N, 2, 160, 160, 3) uint8 and (N, 2, 160, 160) float32 -> (N, 2, 20, 20) in [0, 1] and (N,) logits."""
-        drawn, logit = self.network(images, phase)
-        return torch.sigmoid(drawn), logit
-
 
 def _kernels() -> torch.Tensor:
     """(3, 5, 5) high-pass filters of steganalysis (Fridrich and Kodovsky 2012), each divided by its largest weight.
@@ -201,11 +180,3 @@ def _as_blocks(kernels: torch.Tensor, side: int) -> torch.Tensor:
 def _per_filter(detail: torch.Tensor) -> torch.Tensor:
     """Mean absolute residual of every cell, one map per filter."""
     return detail.abs().unflatten(1, (FILTERS, -1)).mean(dim=2)
-
-
-def _block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )

@@ -35,8 +35,9 @@ def crops() -> np.ndarray:
 def test_the_shipped_graph_is_the_shipped_network(network: FaceNetwork, crops: np.ndarray) -> None:
     """onnxruntime and torch agree within 0.001 in maps and logit."""
     torch = pytest.importorskip("torch")
-    from likeness.detectors._self_blended_network_training import TENSORS, TOLERANCE
-    from likeness.networks.self_blended import Seeing, SelfBlendedNet
+    from likeness.networks.convolutions import Shipped
+    from likeness.networks.self_blended import SelfBlendedNet
+    from likeness.training.exporting import TENSORS, TOLERANCE
 
     arrays, _ = weights.load_arrays(weights.path_of("self_blended", TENSORS))
     torn = SelfBlendedNet()
@@ -46,7 +47,7 @@ def test_the_shipped_graph_is_the_shipped_network(network: FaceNetwork, crops: n
     batch = np.stack([crops, noisy, crops[:, :, ::-1], crops // 2])
     phase = phase_only(batch.reshape(-1, SIZE_PX, SIZE_PX, 3)).reshape(batch.shape[:-1])
     with torch.inference_mode():
-        maps, logits = Seeing(torn.eval())(torch.from_numpy(batch), torch.from_numpy(phase))
+        maps, logits = Shipped(torn.eval())(torch.from_numpy(batch), torch.from_numpy(phase))
     found = network(batch)
     assert np.abs(found[0] - maps.numpy()).max() <= TOLERANCE
     assert np.abs(found[1] - logits.numpy()).max() <= TOLERANCE

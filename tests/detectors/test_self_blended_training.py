@@ -18,8 +18,8 @@ from likeness.detectors._self_blended_crop import SIZE_PX, crops_of
 from likeness.detectors._self_blended_training import TrainingConfig, figures_of
 from likeness.detectors._self_blended_twins import KINDS, Draws, cells, pair_crops
 from likeness.detectors._self_blended_views_training import STEP, Seen, mirrored, views_of
-from likeness.errors import ConfigError, DataError, WeightsError
-from likeness.networks.self_blended import VIEWS, FixedViews, Seeing, SelfBlendedNet
+from likeness.errors import ConfigError, DataError
+from likeness.networks.self_blended import VIEWS, FixedViews, SelfBlendedNet
 from likeness.training import FitConfig, fit
 
 
@@ -172,22 +172,6 @@ def test_cells_hold_mask_and_boundary() -> None:
     drawn, line = cells(mask)
     assert (drawn[:, 10:] == 255).all() and (drawn[:, :9] == 0).all()
     assert (line[:, 9] == 255).all() and line[:, 10:].max() == 0
-
-
-def test_the_graph_answers_as_the_network(tmp_path: Path) -> None:
-    network = SelfBlendedNet(1)
-    torch.nn.init.normal_(network.label.weight, std=0.05)
-    _, (track,) = testing.portrait_clip()
-    crops = crops_of(testing.portrait(), track.landmarks_px[0])
-    sample = np.stack([crop.image for crop in crops])[None].repeat(3, axis=0)
-    sample[1] = sample[1, :, ::-1]
-    error = training.export(tmp_path, Seeing(network), {"run": "none"}, sample)
-    assert error <= training.TOLERANCE
-    assert (tmp_path / training.GRAPH).is_file() and not list(tmp_path.glob("*.partial"))
-    torch.nn.init.constant_(network.label.bias, float("nan"))
-    with pytest.raises(WeightsError, match="differs"):
-        training.export(tmp_path / "bad", Seeing(network), {}, sample)
-    assert not (tmp_path / "bad" / training.GRAPH).exists()
 
 
 def test_a_face_drawn_from_few_numbers_is_softer_and_in_place(tmp_path: Path) -> None:

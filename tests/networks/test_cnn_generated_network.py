@@ -12,7 +12,7 @@ from likeness.detectors import _cnn_generated_network_training as training  # no
 from likeness.detectors import _cnn_generated_patches as patches  # noqa: E402
 from likeness.detectors._cnn_generated_levelling import Levelled  # noqa: E402
 from likeness.detectors._cnn_generated_redrawing_training import Twin, twins_of  # noqa: E402
-from likeness.errors import DataError, WeightsError  # noqa: E402
+from likeness.errors import DataError  # noqa: E402
 from likeness.networks.cnn_generated import (  # noqa: E402
     PATCH_PX,
     UPSAMPLINGS,
@@ -22,6 +22,7 @@ from likeness.networks.cnn_generated import (  # noqa: E402
     Redrawer,
 )
 from likeness.networks.cost import multiply_accumulates, parameters  # noqa: E402
+from likeness.training import exporting  # noqa: E402
 
 
 def noise(count: int = 2, seed: int = 0, side: int = PATCH_PX) -> np.ndarray:
@@ -121,25 +122,13 @@ def test_a_stopped_run_ends_with_the_same_bits(tmp_path) -> None:
     assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
-def test_the_graph_agrees_with_the_network(tmp_path) -> None:
-    network = GeneratedNet(seed=4).eval()
-    torch.nn.init.normal_(network.pooled.weight, generator=torch.manual_seed(0))
-    error = training.export(tmp_path, network, {"tag": "t"}, noise(5))
-    assert error <= training.TOLERANCE
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "TOLERANCE", -1.0)
-        with pytest.raises(WeightsError, match="differs"):
-            training.export(tmp_path / "b", network, {}, noise(2))
-    assert not list((tmp_path / "b").glob("*.onnx*"))
-
-
 def test_what_ships_is_one_network_in_two_files() -> None:
     folder = weights.FOLDER / "cnn_generated"
-    arrays, _ = weights.load_arrays(folder / training.TENSORS)
+    arrays, _ = weights.load_arrays(folder / exporting.TENSORS)
     network = Committee(GeneratedNet() for _ in range(3)).eval()
     network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
     with torch.inference_mode():
         expected = network(torch.from_numpy(noise(4))).numpy()
-    actual = weights.session(folder / training.GRAPH).run(None, {"images": noise(4)})[0]
-    assert np.abs(actual - expected).max() <= training.TOLERANCE
+    actual = weights.session(folder / exporting.GRAPH).run(None, {"images": noise(4)})[0]
+    assert np.abs(actual - expected).max() <= exporting.TOLERANCE
     assert np.ptp(actual) > 1e-3

@@ -10,17 +10,18 @@ from likeness import registry, testing
 from likeness.detectors import _multiscale_patch_training as training
 from likeness.detectors._self_blended_crop import crops_of as face_crops
 from likeness.detectors._self_blended_crop import phase_only
-from likeness.detectors._self_blended_network_training import Batch, Learner, export
+from likeness.detectors._self_blended_network_training import Batch, Learner
+from likeness.networks.convolutions import Shipped
 from likeness.networks.cost import multiply_accumulates, parameters
 from likeness.networks.multiscale_patch import (
     CROPS,
     PATCHES,
     MultiscalePatchNet,
-    Seeing,
     crops_of,
     spectrum_of,
 )
 from likeness.networks.self_blended import SIZE_PX, VIEWS, FixedViews
+from likeness.training.exporting import export
 
 
 def views(image: np.ndarray) -> torch.Tensor:
@@ -85,13 +86,16 @@ def test_its_graph_is_a_detector(tmp_path) -> None:
         torch.nn.init.normal_(net.patch.weight, std=0.1)
     clip, (track,) = testing.portrait_clip()
     sample = np.stack([c.image for c in face_crops(testing.portrait(), track.landmarks_px[0])])
-    facts = {"maps": "patches"}
-    assert export(tmp_path, Seeing(network), facts, sample[None].repeat(2, axis=0)) < 1e-3
+    looked_at = {
+        "images": sample[None].repeat(2, axis=0),
+        "phase": phase_only(sample)[None].repeat(2, axis=0),
+    }
+    assert export(tmp_path, Shipped(network), looked_at, ("patches", "logit"), {}) < 1e-3
     options = {"weights": str(tmp_path / "network.onnx"), "threads": 1}
     found = registry.build("detectors", "multiscale_patch", options).analyse(clip, [track])
     with torch.inference_mode():
         phase = torch.from_numpy(phase_only(sample))[None]
-        patches, logit = Seeing(network.eval())(torch.from_numpy(sample)[None], phase)
+        patches, logit = Shipped(network.eval())(torch.from_numpy(sample)[None], phase)
     assert found.score == pytest.approx(float(logit), abs=1e-3)
     assert np.allclose(found.heatmaps[0].values, patches[0].numpy(), atol=1e-3)
 
