@@ -13,6 +13,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -69,6 +70,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> list[dict]:
     scaled_clip(arguments, path, making, keys)
     models = faces.FaceModels(arguments.threads)
     plan, generator = bench_plan(arguments, path, models)
+    every_frame = replace(plan, merge=replace(plan.merge, refit_s=0.0))
     stages: dict[str, Callable[[], object]] = {
         "decode": lambda: sum(1 for _ in opened(path)),
         "re-encode, baseline": lambda: reencode(path, folder / "plain.mp4"),
@@ -89,9 +91,8 @@ def measured(arguments: argparse.Namespace, folder: Path) -> list[dict]:
             call()
             if run:  # the first round warms files and models up
                 times[stage].append(time.perf_counter() - start)
-        seconds: dict[str, float] = {}
-        for _ in swapped_frames(media.open_clip(path), plan, seconds):
-            pass
+        seconds = spent_by_thread(path, plan)
+        seconds["merge, fitted on every frame"] = spent_by_thread(path, every_frame)["merge"]
         if run:
             for stage, value in seconds.items():
                 spent.setdefault(stage, []).append(value)
@@ -105,6 +106,14 @@ def measured(arguments: argparse.Namespace, folder: Path) -> list[dict]:
     ]
     both = np.add(times["faces (every frame)"], times["whole conversion"]).tolist()
     return [*rows, figure("faces + whole conversion", both, count, size, base, generator)]
+
+
+def spent_by_thread(path: Path, plan: FramesPlan) -> dict[str, float]:
+    """Seconds that each stage of one conversion worked, each in its own thread."""
+    seconds: dict[str, float] = {}
+    for _ in swapped_frames(media.open_clip(path), plan, seconds):
+        pass
+    return seconds
 
 
 def figure(
