@@ -1,8 +1,8 @@
-"""300 hostile requests to a running workbench: what does it say, and what is written where?
+"""Hostile requests to a running workbench, 300 and those to its studio: what does it say, and what is written where?
 
     python benchmarks/web_hostile.py
 
-Every request goes over the line as it stands in `web_hostile_requests.py`, each on a connection of its own. Each must get
+Every request goes over the line as it stands in `web_hostile_requests.py` and `web_hostile_studio.py`, each on a connection of its own. Each must get
 a 4xx with one plain sentence: no trace, no path, no markup. Afterwards twelve files that are bombs of their kind are handed in;
 those are taken and must fail (or be done) with a reason while the server answers others. The server's own process runs
 with an audit hook (`web_audited.py`) that lists what it opens for writing, makes, renames or removes; outside the data
@@ -28,6 +28,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from web_hostile_requests import UPLOAD_MB, Known, media_bombs, requests
+from web_hostile_studio import studio_requests
 from web_workbench import TOKEN, Workbench, large_portrait
 
 from likeness.apps.benching import write_rows
@@ -61,11 +62,14 @@ def measure(folder: Path) -> tuple[list[dict[str, object]], list[str]]:
         "TMPDIR": str(folder / "tmp"),
         "LIKENESS_AUDIT": str(folder / "audit"),
     }
-    bench = Workbench(folder, (str(HERE / "web_audited.py"),), ("--upload-mb", str(UPLOAD_MB)))
+    bench = Workbench(
+        folder, (str(HERE / "web_audited.py"),), ("--upload-mb", str(UPLOAD_MB), "--studio")
+    )
     bench.start()
     before = listing(folder)
     job = bench.hand_in("known.png", large_portrait(0, 1_000_000))[1]["jobs"][0]["id"]
-    cases = requests(known(bench, job))
+    told = known(bench, job)
+    cases = requests(told) + studio_requests(told)
     bad: list[str] = []
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     slowest: dict[str, float] = defaultdict(float)
