@@ -4,7 +4,8 @@
     python benchmarks/swap_training.py --data FOLDER --minutes 1     # the same in small
 
 Only people whose data-set terms allow synthesis for research: pair A is MEAD W009 (source) and W011 (target), pair B is the
-GRID speaker (source) and MEAD M030 (target), pair C the other way round (its footage has role `test`). Whole clips are held out, the same for every network: two emotions of a MEAD
+GRID speaker (source) and MEAD M030 (target), pair C the other way round (its footage has role `test`), pairs D
+and E are W011 into M030 and M030 into W009, on whose swaps the fusion is fitted. Whole clips are held out, the same for every network: two emotions of a MEAD
 actor, ten sentences of the speaker. Quality is DSSIM inside the face oval of held-out faces at 64 px, whatever a network
 draws, mean of both identities. Time is processor time of the run over `--threads`, measurements included, so that other
 work on the machine takes nothing from either network: with one thread it is what one idle core needs. A run is stopped and
@@ -45,6 +46,8 @@ PAIRS = {
     "A": ("mead/W009", "mead/W011"),
     "B": ("grid_s1/", "mead/M030"),
     "C": ("mead/M030", "grid_s1/"),
+    "D": ("mead/W011", "mead/M030"),
+    "E": ("mead/M030", "mead/W009"),
 }
 RUNS = ("light:bfloat16", "light:float32", "original:bfloat16", "original:float32")
 AT = (0.1, 0.25, 0.5, 1.0)  # of the training time: 2, 5, 10 and 20 minutes of 20

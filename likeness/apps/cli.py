@@ -136,11 +136,15 @@ def calibrate(
         Path | None,
         typer.Option(help="Folder for CSVs: AUC per cue, the fusion without each, real clips."),
     ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=RUN[:PERSON], a trained swap whose held-out clips join; repeat."),
+    ] = None,
 ) -> None:
     """Fit calibration and fusion of the shipped detectors on the calibration files."""
     from likeness.apps.calibrating import run_calibrate
 
-    run_calibrate(data, out, role_file, figures, tables)
+    run_calibrate(data, out, role_file, (figures, tables), tuple(model or ()))
 
 
 @app.command()
