@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from likeness.apps.benching import write_rows
 from likeness.apps.progress import console, shown_progress
-from likeness.data.manifest import read_items
-from likeness.jobs.bench_models import read_model
 from likeness.jobs.calibrate import CalibrateOptions, CalibrationReport, calibrate
-from likeness.jobs.clip_material import ClipPlan
 
 _SHOWN_CLIPS = 10
 
 
 def run_calibrate(
-    data: Path,
-    out: Path,
-    role_file: Path | None,
-    written: tuple[Path | None, Path | None],
-    models: Sequence[str],
+    data: Path, out: Path, role_file: Path | None, figures: Path | None, tables: Path | None
 ) -> None:
-    """Fit and write `out`, and the CSVs of `written`: figures, and the folder of tables; `models` as in `read_model`."""
-    figures, tables = written
-    items = read_items(data, role_file) if models else []
-    plan = ClipPlan(models=tuple(read_model(text, items) for text in models))
+    """Fit and write `out`; figures and tables are CSVs."""
     with shown_progress() as progress:
-        report = calibrate(data, out, CalibrateOptions(role_file=role_file, plan=plan), progress)
+        report = calibrate(data, out, CalibrateOptions(role_file=role_file), progress)
     show(report)
     if figures:
         rows = [{"figure": k, "value": round(v, 4)} for k, v in report.figures.items()]

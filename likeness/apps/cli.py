@@ -101,7 +101,7 @@ def detectors(
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe of recipes/.")],
     data: Annotated[
-        Path | None, typer.Option(help="Detectors: folder with manifest.csv and splits.csv.")
+        Path | None, typer.Option(help="Folder with manifest.csv and splits.csv (detectors, restorer, GANs).")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where the weights or the run go.")
@@ -136,15 +136,11 @@ def calibrate(
         Path | None,
         typer.Option(help="Folder for CSVs: AUC per cue, the fusion without each, real clips."),
     ] = None,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=RUN[:PERSON], a trained swap whose held-out clips join; repeat."),
-    ] = None,
 ) -> None:
     """Fit calibration and fusion of the shipped detectors on the calibration files."""
     from likeness.apps.calibrating import run_calibrate
 
-    run_calibrate(data, out, role_file, (figures, tables), tuple(model or ()))
+    run_calibrate(data, out, role_file, figures, tables)
 
 
 @app.command()

@@ -35,7 +35,6 @@ from likeness.jobs.calibrate_fit import (
 )
 from likeness.jobs.calibrate_tables import held_out_llrs, leave_one_out, real_clip_rows
 from likeness.jobs.clip_material import ClipPlan
-from likeness.jobs.clip_swaps import SwapModel
 from likeness.jobs.detect import fitted_on, measuring_detectors
 from likeness.jobs.judge import DOMAIN_COVARIATES, Calibration
 from likeness.jobs.measuring import CLEAN, TEST_SEED, Scored, score_pair
@@ -59,8 +58,8 @@ STEPS = (CLEAN, "jpeg_75", "h264_crf23", "resize_050")
 TRAINING_SOURCE = "utkface"
 POPULATION = (
     "Detectors of single pictures: {score_ids} UTKFace identities kept out of training, and their self-blends. Cues over "
-    "time and fusion: {clip_ids} people in clips (actors of MEAD, portrait videos) with self-blends, unsteady ones, "
-    "landmark swaps{trained}, clean and through H.264; the fusion also {still_ids} FFHQ pictures, about which no detector is asked that "
+    "time and fusion: {clip_ids} people in clips (actors of MEAD, portrait videos) with self-blends, unsteady ones and "
+    "landmark swaps, clean and through H.264; the fusion also {still_ids} FFHQ pictures, about which no detector is asked that "
     "was trained on them. Whole synthetic faces: StyleGAN1 against FFHQ only."
 )
 
@@ -74,7 +73,7 @@ class CalibrateOptions:
         detectors: names; empty = every default detector that measures something.
         stills: at most this many stills of the training source; None = all.
         clips_per_person: at most this many clips of one person.
-        plan: what is made of every clip; clips that its trained swaps can be applied to are taken besides.
+        plan: what is made of every clip.
         store: folder for scores that need not be measured again; None = none.
         faces: folder for found faces; None = none.
     """
@@ -147,7 +146,7 @@ def calibrate(
         fusion=fitted.fusion,
         gate=_gate([*own, *fusion_items]),
         thresholds=DecisionThresholds(none_needs=("blended", "synthesised")),
-        population=_population(options.plan.models, own, other, clips),
+        population=_population(own, other, clips),
         illustrations=weak,
     )
     _write(out, calibration)
@@ -169,7 +168,6 @@ def _scores(
     own = [own[int(i)] for i in _evenly(len(own), options.stills)]
     other = fusion_stills(items)
     clips = fusion_clips(items, options.clips_per_person)
-    clips += [i for i in swapped_clips(items, options.plan.models) if i not in clips]
     if not own or not other or not clips:
         raise DataError(
             f"{data}: expected items with role 'calibrate' of {TRAINING_SOURCE} and of other sources, clips among them"
@@ -223,12 +221,6 @@ def fusion_clips(items: Sequence[Item], per_person: int, role: str = "calibrate"
     return chosen
 
 
-def swapped_clips(items: Sequence[Item], models: Sequence[SwapModel]) -> list[Item]:
-    """Clips of people kept for the fit into which a trained swap puts a face and that its training did not see."""
-    fitted = fusion_clips(items, len(items))
-    return [i for i in fitted if any(m.takes(i) for m in models)]
-
-
 def _evenly(count: int, most: int | None) -> IndexArray:
     if most is None or count <= most:
         return np.arange(count)
@@ -272,15 +264,9 @@ def _gate(scored: Sequence[Scored]) -> DomainGate:
     return DomainGate.fit(rows[finite], groups_of(reals)[finite])
 
 
-def _population(models: Sequence[SwapModel], *parts: Sequence[Scored]) -> str:
+def _population(*parts: Sequence[Scored]) -> str:
     own, other, clips = ({s.group for s in part} for part in parts)
-    swapped = sorted({f"{m.generator} of {m.group}" for m in models})
-    return POPULATION.format(
-        score_ids=len(own),
-        clip_ids=len(clips),
-        still_ids=len(other - clips),
-        trained=f" and trained swaps ({', '.join(swapped)})" if swapped else "",
-    )
+    return POPULATION.format(score_ids=len(own), clip_ids=len(clips), still_ids=len(other - clips))
 
 
 def _write(out: Path, calibration: Calibration) -> None:

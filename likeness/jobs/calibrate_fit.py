@@ -35,8 +35,12 @@ LEAST_AUC = 0.6
 LEAST_ITEMS = 8
 """Of each class, for an AUC that counts."""
 STILLS_POPULATION = "UTKFace, calibrate, with self-blends"
-CLIPS_POPULATION = "clips of MEAD and portraits, with steady and unsteady self-blends and swaps"
-FUSION_POPULATION = "MEAD, portraits and FFHQ, with self-blends, unsteady self-blends and swaps"
+CLIPS_POPULATION = (
+    "clips of MEAD and portraits, with steady and unsteady self-blends and landmark swaps"
+)
+FUSION_POPULATION = (
+    "MEAD, portraits and FFHQ, with self-blends, unsteady self-blends and landmark swaps"
+)
 Calibrated = Mapping[str, tuple[str, PlattCalibration | PavCalibration]]
 """Detector -> (weights tag it holds for, calibration)."""
 

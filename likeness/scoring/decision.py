@@ -24,7 +24,8 @@ Rows are tried in order; the first that fits decides. L = `likely_llr`, N = `non
 
 To say that manipulation is likely, the evidence that carries it must be sound; to say that none was found, everything must
 be. Absence is not innocence: rows 2 to 7 never give `no_manipulation_found`. Two detectors of one question contradict one
-another on a face when one speaks for manipulation, the other against it, and they lie more than `conflict_nats` apart.
+another on a face when one speaks for manipulation, the other against it (at `against_llr` or below), and they lie more than
+`conflict_nats` apart.
 
 Marks (`likeness.scoring.claims`) decide in row 1 and nowhere else. Every other claim can be forged: it is told first and
 capped below `manipulation_likely`, moves no llr, and can do no more than keep row 11 from being reached. Credentials of a
@@ -39,7 +40,7 @@ from dataclasses import dataclass
 
 from likeness.errors import ConfigError
 from likeness.scoring import claims as marks
-from likeness.scoring.doubts import FaceFacts, conflicts, out_of_domain, unusable
+from likeness.scoring.doubts import ConflictLimits, FaceFacts, conflicts, out_of_domain, unusable
 from likeness.scoring.file_fusion import FusedEvidence
 from likeness.scoring.sample import llr_bound
 from likeness.scoring.wording import QUESTION_WORDS, listing, strength, times
@@ -56,6 +57,7 @@ class DecisionThresholds:
         likely_llr: log10 likelihood ratio from which on manipulation is called likely, > 0.
         none_llr: at or below which no manipulation was found, < 0.
         conflict_nats: log odds (natural) that two detectors of one question may lie apart on opposite sides.
+        against_llr: at or below which a single detector speaks against manipulation, <= 0; nearer to zero it says nothing.
         min_face_px: shorter side of a face's box.
         min_jpeg_quality: JPEG-equivalent quality, 1-100.
         max_yaw_deg: how far a face may be turned.
@@ -65,6 +67,7 @@ class DecisionThresholds:
     likely_llr: float = 1.0
     none_llr: float = -0.5
     conflict_nats: float = 2.0
+    against_llr: float = -0.1
     min_face_px: float = 64.0
     min_jpeg_quality: float = 35.0
     max_yaw_deg: float = 45.0
@@ -75,6 +78,10 @@ class DecisionThresholds:
             raise ConfigError(
                 f"decision thresholds: expected none_llr < 0 < likely_llr, "
                 f"got {self.none_llr} and {self.likely_llr}"
+            )
+        if self.against_llr > 0.0:
+            raise ConfigError(
+                f"decision thresholds: expected against_llr <= 0, got {self.against_llr}"
             )
 
 
@@ -202,7 +209,7 @@ def _likely(
     )
     doubts = [
         *out_of_domain(evidence, fused.question, fused.track_id),
-        *conflicts(evidence, thresholds.conflict_nats, fused.question, fused.track_id),
+        *conflicts(evidence, _limits(thresholds), fused.question, fused.track_id),
     ]
     if fused.track_id in blocked:
         doubts.insert(0, f"the face that carries them is {listing(blocked[fused.track_id])}")
@@ -212,6 +219,10 @@ def _likely(
             (f"The findings cannot be relied on: {listing(doubts)}.", finding, *unjudged),
         )
     return Decision("manipulation_likely", (finding, *unjudged))
+
+
+def _limits(thresholds: DecisionThresholds) -> ConflictLimits:
+    return ConflictLimits(thresholds.conflict_nats, thresholds.against_llr)
 
 
 def _none_found(
@@ -228,7 +239,7 @@ def _none_found(
     unasked = [q for q in QUESTIONS if q not in fused.question_llrs]
     doubts = [
         *out_of_domain(evidence, None, None),
-        *conflicts(evidence, thresholds.conflict_nats, None, None),
+        *conflicts(evidence, _limits(thresholds), None, None),
         *(
             f"no detector could examine whether it shows {QUESTION_WORDS[q]}"
             for q in unasked

@@ -117,9 +117,23 @@ def out_of_domain(
     return [f"the face is unlike those that {name} was calibrated on" for name in strange]
 
 
+@dataclass(frozen=True)
+class ConflictLimits:
+    """When two detectors of one question contradict one another.
+
+    Attributes:
+        apart_nats: natural log odds that they may lie apart on opposite sides of zero.
+        against_llr: at or below which (log10) one speaks against manipulation. A cue whose ratio is 1.02 has nothing to say,
+            and the more cues there are, the likelier is it that one of them lies a hair below zero.
+    """
+
+    apart_nats: float
+    against_llr: float
+
+
 def conflicts(
     evidence: Sequence[Evidence],
-    limit_nats: float,
+    limits: ConflictLimits,
     question: Question | None,
     track_id: TrackKey,
 ) -> list[str]:
@@ -127,7 +141,7 @@ def conflicts(
 
     Args:
         evidence: every detector's finding; only scored and calibrated ones count.
-        limit_nats: natural log odds that they may lie apart on opposite sides of zero.
+        limits: see `ConflictLimits`.
         question: only this question and only the face `track_id`; None = all questions and faces.
         track_id: see `question`.
     """
@@ -143,16 +157,17 @@ def conflicts(
         keys = dict.fromkeys(key for llrs in found.values() for key in llrs)
         for key in keys if question is None else [track_id]:
             llrs = {name: values[key] for name, values in found.items() if key in values}
-            told += _conflict(llrs, limit_nats)
+            told += _conflict(llrs, limits)
     return list(dict.fromkeys(told))
 
 
-def _conflict(llrs: dict[str, float], limit_nats: float) -> list[str]:
+def _conflict(llrs: dict[str, float], limits: ConflictLimits) -> list[str]:
     if len(llrs) < 2:
         return []
     high, low = max(llrs, key=lambda name: llrs[name]), min(llrs, key=lambda name: llrs[name])
     apart = (llrs[high] - llrs[low]) * LN10
-    if not (llrs[high] > 0.0 > llrs[low] and apart > limit_nats):
+    against = llrs[low] < 0.0 and llrs[low] <= limits.against_llr
+    if not (llrs[high] > 0.0 and against and apart > limits.apart_nats):
         return []
     return [
         f"the detectors contradict one another: {high} speaks for manipulation "

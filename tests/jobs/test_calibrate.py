@@ -133,23 +133,6 @@ def test_clips_are_chosen_evenly_per_person() -> None:
     assert len(job.fusion_clips(items, 9)) == 10 and job.fusion_clips(items, 9, "test") == []
 
 
-def test_a_trained_swap_brings_the_clips_that_it_has_not_seen() -> None:
-    from likeness.data.manifest import Item
-    from likeness.jobs.clip_swaps import SwapModel
-
-    items = [
-        Item(f"v/mead/{who}_{n}.mp4", "video", 0, "mead", who, "t", "ab", role)
-        for who, role in (("a", "calibrate"), ("b", "calibrate"), ("c", "test"))
-        for n in range(5)
-    ]
-    models = [
-        SwapModel("early", "run", "autoencoder_light", who, (f"{who}_1.mp4", f"{who}_3.mp4"))
-        for who in ("a", "c")
-    ]
-    assert [i.path[-7:-4] for i in job.swapped_clips(items, models)] == ["a_1", "a_3"]
-    assert job.swapped_clips(items, ()) == []
-
-
 def test_illustrations_survive_the_file() -> None:
     from dataclasses import replace
 

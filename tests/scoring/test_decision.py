@@ -186,6 +186,8 @@ def test_different_questions_never_contradict_one_another():
         (0.5, -0.3, False),  # 1.84 nats
         (0.5, -0.4, True),  # 2.07 nats
         (-0.4, 0.5, True),
+        (1.2, -0.09, False),  # 2.97 nats, but a ratio of 1.2 speaks against nothing
+        (1.2, -0.1, True),
     ],
 )
 def test_when_detectors_are_in_conflict(a, b, conflict):
