@@ -135,11 +135,38 @@ def speed(rows: Sequence[Row]) -> str:
     return markdown(heads, lines)
 
 
+def parts(rows: Sequence[Row]) -> str:
+    """What the parts that enter no score can tell."""
+    lines = [
+        [
+            r["part"],
+            r["real"],
+            r["fake"],
+            f"{r['n_real']} + {r['n_fake']}",
+            percent(r["coverage"]),
+            f"{float(r['auc']):.3f}" if r["auc"] else "-",
+            interval_of_share(r),
+            percent(r["found"]),
+        ]
+        for r in rows
+    ]
+    heads = ["part", "real", "fake", "real + fake", "coverage", "AUC", "alarms", "found"]
+    return markdown(heads, lines)
+
+
+def interval_of_share(row: Row) -> str:
+    if not row["alarms"]:
+        return ""
+    low, high = (percent(row[f"alarms_{end}"]) for end in ("low", "high"))
+    return f"{percent(row['alarms'])} ({low}-{high})"
+
+
 TABLES: dict[str, tuple[str, Callable[[Sequence[Row]], str]]] = {
     "alone": ("cues.csv", alone),
     "fused": ("cues.csv", fused),
     "decision": ("cues.csv", decision),
     "left_out": ("cues_left_out.csv", left_out),
+    "parts": ("cue_parts.csv", parts),
     "speed": ("cue_speed.csv", speed),
 }
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from likeness.detectors import _eyes_ears as ears
 from likeness.detectors import _eyes_measures as measures
 from likeness.detectors._cue import CueConfig as Config
-from likeness.detectors._cue import CueModel, Seen, evidence, look, weights_path
+from likeness.detectors._cue import CueModel, Seen, evidence, look, spread, weights_path
 from likeness.detectors._eyes_pupil import pupil_roundness
 from likeness.types import (
     Clip,
@@ -18,13 +19,14 @@ from likeness.types import (
     Evidence,
     FaceTrack,
     Frame,
+    Heatmap,
     IndexArray,
     Progress,
     Reading,
 )
 
 INFO = {
-    "summary": "Iris colour, reflections and detail of both eyes, teeth and mouth interior, shape of the pupils",
+    "summary": "Iris colour, reflections and detail of both eyes, teeth and mouth interior, shape of the pupils, both ears",
     "cue": "eyes and teeth",
     "question": "blended",
     "kinds": ["face_swap", "reenactment", "face_synthesis"],
@@ -41,7 +43,8 @@ INFO = {
         "glasses, contact lenses, eyes of two colours, cataract and one-sided light differ left against right",
         "lamps close to the face are mirrored at different places",
         "only StyleGAN1 was measured: colour and reflections left against right say next to nothing about it",
-        "ears are not compared: the face mesh has no points on them and hair hides them",
+        "ears are shown and take no part in the score: hair, hats, a slight turn or the picture's edge hide one of them on "
+        "most faces, and where both are seen those of photographs differ as much as StyleGAN1's",
     ],
 }
 WEIGHTS = {"eyes-1": "eyes.safetensors"}
@@ -50,6 +53,7 @@ _MOST_YAW_DEG, _MOST_PITCH_DEG = 20.0, 20.0
 _LEAST_OPENING = 0.18
 _LEAST_IRIS_PX = 8.0
 _LEAST_PUPIL_IRIS_PX = 24.0
+_EAR_FRAMES = 5
 
 
 def build(config: Config) -> Eyes:
@@ -75,6 +79,7 @@ class Eyes:
         scores = [self.model.track_score(seen) for seen in found]
         best = max(range(len(scores)), key=lambda k: scores[k].score)
         seen = found[best]
+        where, numbers = _ears(clip, seen.track)
         return evidence(
             _PART,
             INFO,
@@ -83,8 +88,9 @@ class Eyes:
             score=scores[best].score,
             track_id=scores[best].track_id,
             tracks=tuple(scores),
-            note=self._sentence(seen),
-            readings=(*self._readings(seen), *_pupils(clip, seen)),
+            heatmaps=where,
+            note=self._sentence(seen) + (_EARS if numbers else ""),
+            readings=(*self._readings(seen), *_pupils(clip, seen), *numbers),
         )
 
     def _readings(self, seen: Seen) -> tuple[Reading, ...]:
@@ -156,6 +162,36 @@ def _pupils(clip: Clip, seen: Seen) -> tuple[Reading, ...]:
             if fit is not None
         )
     return ()
+
+
+def _ears(clip: Clip, track: FaceTrack) -> tuple[tuple[Heatmap, ...], tuple[Reading, ...]]:
+    """Where the two ears differ and by how much, in the frames that show both; nothing where none does."""
+    frontal = (np.abs(track.pose_deg[:, 0]) <= ears.MOST_YAW_DEG) & (
+        np.abs(track.pose_deg[:, 1]) <= _MOST_PITCH_DEG
+    )
+    large = track.quality.eye_distance_px >= ears.LEAST_EYES_PX
+    rows = np.flatnonzero(~track.bridged & frontal & large)
+    row_of = {int(track.frame_indices[r]): int(r) for r in rows[spread(len(rows), _EAR_FRAMES)]}
+    seen = []
+    for frame in clip.frames.at(row_of):
+        found = ears.of_face(frame.image, track.landmarks_px[row_of[frame.index]])
+        if found is not None:
+            seen.append((frame.index, found))
+    if not seen:
+        return (), ()
+    middle = np.median([found.values for _, found in seen], axis=0)
+    index, first = seen[0]
+    drawn = tuple(
+        Heatmap(values, index, track.track_id, corners)
+        for values, corners in zip(first.maps, first.tiles_px, strict=True)
+    )
+    return drawn, tuple(
+        Reading(name, float(np.float32(value)), unit, None, track.track_id)
+        for name, value, unit in zip(ears.NAMES, middle, ears.UNITS, strict=True)
+    )
+
+
+_EARS = "; both ears are seen, and how they differ is shown but not weighed"
 
 
 def _why_not(tracks: Sequence[FaceTrack]) -> str:

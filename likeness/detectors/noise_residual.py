@@ -13,6 +13,7 @@ from likeness.detectors import _noise_maps as maps
 from likeness.detectors import _noise_measures as measures
 from likeness.detectors._cue import CueConfig as Config
 from likeness.detectors._cue import CueModel, Seen, evidence, look, spans_of, weights_path
+from likeness.detectors._noise_picture import APART, GHOSTS, whole_picture
 from likeness.types import (
     Clip,
     DoubleArray,
@@ -25,14 +26,16 @@ from likeness.types import (
 )
 
 INFO = {
-    "summary": "Compares noise, camera and compression traces of the face with its surroundings; maps odd regions of the picture",
+    "summary": "Compares noise, camera and compression traces of the face with its surroundings; maps odd regions of the picture "
+    "and where a JPEG was compressed once or twice",
     "cue": "noise and compression traces",
     "question": "blended",
     "kinds": ["face_swap", "reenactment", "attribute_editing"],
     "needs": ["face"],
     "inputs": ["image", "video"],
     "paper": "Own method after Popescu and Farid 2005 (colour mosaic), Farid 2009 (JPEG ghosts), Lyu, Pan and Zhang 2014 (noise "
-    "inconsistency) and Ferrara et al. 2012",
+    "inconsistency) and Ferrara et al. 2012; once or twice compressed after Lin et al. 2009 and Bianchi and Piva 2012; round "
+    "blobs after Karras et al. 2020",
     "licence": "Apache-2.0",
     "weights_licence": "non-commercial research: trained on UTKFace pictures, whose terms carry over",
     "fitted_on": "stills",
@@ -44,6 +47,10 @@ INFO = {
         "a face blended from the same picture with little change passes; so do faces that were generated whole",
         "the map of the whole picture marks lettering, water, foliage and sky too: it is an illustration and has no ratio",
         "JPEG ghosts of regions that were pasted off the picture's 8 px grid are missed",
+        "once or twice compressed is read from JPEG files as they are, saved at a clearly higher quality than before: lower or "
+        "equal quality, a crop, a resize or a screenshot in between hide it, and flat parts say nothing; a collage, a caption "
+        "or a retouched spot is honest and lights up too; it has no ratio",
+        "round blobs of noise are an illustration: photographs have as many (earrings, teeth, lamps) as StyleGAN1's faces",
     ],
 }
 WEIGHTS = {"noise_residual-1": "noise_residual.safetensors"}
@@ -67,14 +74,15 @@ class NoiseResidual:
         """Score every face; without one only the map of the whole picture is given (`not_applicable`)."""
         found = look(clip, tracks, self.config.frames, measure)
         if not found:
-            note = _why_not(tracks)
+            whole = whole_picture(clip, 0)
             return evidence(
                 _PART,
                 INFO,
                 self.model.tag,
                 status="not_applicable",
-                note=note,
-                heatmaps=_picture_maps(clip, 0),
+                note=_why_not(tracks) + whole.words,
+                heatmaps=whole.heatmaps,
+                readings=whole.readings,
             )
         scores = [self.model.track_score(seen) for seen in found]
         if clip.kind == "video":  # coding over time evens out what these numbers compare
@@ -88,7 +96,7 @@ class NoiseResidual:
             for one, its in zip(scores, found, strict=True)
             for span in spans_of(one, its.track.times_s[its.rows], above=1.0)
         ]
-        shown = (*_face_map(clip, seen, row), *_picture_maps(clip, index))
+        whole = whole_picture(clip, index, seen.track.boxes_px[row].astype(np.float64))
         return evidence(
             _PART,
             INFO,
@@ -98,9 +106,9 @@ class NoiseResidual:
             track_id=score.track_id,
             tracks=tuple(scores),
             spans=tuple(spans),
-            heatmaps=shown,
-            note=_ON_VIDEO if clip.kind == "video" else _sentence(score.score),
-            readings=(*self.model.readings(seen), *_history(shown, seen.track, row)),
+            heatmaps=(*_face_map(clip, seen, row), *whole.heatmaps),
+            note=(_ON_VIDEO if clip.kind == "video" else _sentence(score.score)) + whole.words,
+            readings=(*self.model.readings(seen), *_of_face(whole.readings, seen.track)),
         )
 
 
@@ -121,30 +129,11 @@ def _face_map(clip: Clip, seen: Seen, row: int) -> tuple[Heatmap, ...]:
     return ()
 
 
-def _picture_maps(clip: Clip, index: int) -> tuple[Heatmap, ...]:
-    """Noise of the whole picture, and for stills its JPEG ghosts: illustrations that carry no score."""
-    found = []
-    for frame in clip.frames.at([index] if len(clip.frames) else []):
-        found.append(maps.picture_map(frame.image))
-        if clip.kind == "image":
-            found.append(maps.ghost_map(frame.image))
-    return tuple(maps.as_heatmap(values, index, None) for values in found if values is not None)
-
-
-def _history(shown: Sequence[Heatmap], track: FaceTrack, row: int) -> tuple[Reading, ...]:
-    """How much more of the face than of the rest has another JPEG history: what the ghosts say in a number."""
-    ghosts = [h for h in shown if h.track_id is None][1:]
-    if not ghosts:
-        return ()
-    left, top, right, bottom = (track.boxes_px[row] / measures.CELL).astype(int)
-    values = ghosts[0].values
-    face = np.zeros(values.shape, bool)
-    face[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
-    if not face.any() or face.all():
-        return ()
-    name = "JPEG ghosts: how much stronger on the face than elsewhere"
-    gap = float(values[face].mean() - values[~face].mean())
-    return (Reading(name, float(np.float32(gap)), "", None, track.track_id),)
+def _of_face(readings: Sequence[Reading], track: FaceTrack) -> tuple[Reading, ...]:
+    """Readings about the whole picture that compare it with a face belong to that face."""
+    return tuple(
+        replace(r, track_id=track.track_id) if r.name in (GHOSTS, APART) else r for r in readings
+    )
 
 
 def _why_not(tracks: Sequence[FaceTrack]) -> str:

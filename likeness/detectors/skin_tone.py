@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,16 @@ from likeness.detectors._skin_measures import (
     measured,
     tone_map,
 )
+from likeness.detectors._skin_shadows import (
+    LEAST_SHADOW,
+    OTHERS,
+    UNIT,
+    USUAL,
+    Shadows,
+    shadow_map,
+    shadows_of,
+)
+from likeness.detectors._skin_shadows import NAMES as SHADOWS
 from likeness.detectors._usable import Limits, usable_rows, why_unusable
 from likeness.faces.shading import Light, angle_deg
 from likeness.types import (
@@ -35,13 +45,14 @@ from likeness.types import (
 )
 
 INFO = {
-    "summary": "Compares tone, brightness and direction of light of the face with neck, ears and the other faces",
+    "summary": "Compares tone, brightness, light and cast shadows of the face with neck, ears and the other faces",
     "cue": "skin tone and light",
     "question": "blended",
     "kinds": ["face_swap", "attribute_editing"],
     "needs": ["face"],
     "inputs": ["image", "video"],
-    "paper": "Own method; light after Johnson and Farid 2007 (lighting inconsistencies) and Ramamoorthi and Hanrahan 2001",
+    "paper": "Own method; light after Johnson and Farid 2007 (lighting inconsistencies) and Ramamoorthi and Hanrahan 2001; cast "
+    "shadows after Kee, O'Brien and Farid 2013",
     "licence": "Apache-2.0",
     "weights_licence": "non-commercial research: trained on UTKFace pictures, whose terms carry over",
     "strength_pair": None,
@@ -52,6 +63,9 @@ INFO = {
         "a scarf, a collar or long hair hides the neck, and what is left says little",
         "grey pictures have no tone",
         "a lamp near the face lights it differently from the neck",
+        "cast shadows of nose and brow are read only on faces within 20 degrees of the camera that are lit from one side, only "
+        "left against right, and lie on the wrong side in one of five real faces: beards, spectacles and a second lamp move "
+        "them; they are shown and take no part in the score",
     ],
 }
 
@@ -95,13 +109,16 @@ class SkinTone:
                 note=why
                 or "the picture is grey or dark, or shows too little skin to compare its tone",
             )
-        raw = [_unpacked(one) for one in gaps]
+        every = [_unpacked(one) for one in gaps]
+        raw = [Seen(s.track, s.rows, s.values[:, : len(NAMES)]) for s in every]
+        cast = [Seen(s.track, s.rows, s.values[:, len(NAMES) :]) for s in every]
         seen = [Seen(s.track, s.rows, filled(s.values)) for s in raw]
         scores = [self.model.track_score(one) for one in seen]
         strongest = int(np.argmax([score.score for score in scores]))
         top = self._again(clip, seen[strongest])
         angles = _other_lights(clip, [one.track for one in seen])
         readings = [r for one in raw for r in self._readings(one)]
+        shadows = [r for one in cast for r in _shadow_readings(one)]
         return evidence(
             _PART,
             INFO,
@@ -111,8 +128,8 @@ class SkinTone:
             track_id=scores[strongest].track_id,
             tracks=tuple(scores),
             heatmaps=top,
-            readings=(*readings, *angles),
-            note=_sentence(raw[strongest], self.model.usual),
+            readings=(*readings, *angles, *shadows),
+            note=_sentence(raw[strongest], self.model.usual) + _shadow_words(cast[strongest]),
         )
 
     def _readings(self, raw: Seen) -> list[Reading]:
@@ -129,13 +146,16 @@ class SkinTone:
         return shown
 
     def _again(self, clip: Clip, seen: Seen) -> tuple[Heatmap, ...]:
-        """Where the tone differs, in the frame that differs most."""
+        """Where the tone differs, and where shadows lie if there are any, in the frame that differs most."""
         row = int(seen.rows[int(np.argmax(self.model.logit(seen.values)))])
         for frame in clip.frames.at([int(seen.track.frame_indices[row])]):
             found = _of(frame, seen.track, row)
             if found is not None:
-                corners = found.crop.corners_px
-                return (Heatmap(tone_map(found), frame.index, seen.track.track_id, corners),)
+                corners, owner = found.crop.corners_px, seen.track.track_id
+                cast = _shadows(found, seen.track, row)
+                drawn = () if cast is None else (shadow_map(found.crop, cast),)
+                maps = (tone_map(found), *drawn)
+                return tuple(Heatmap(values, frame.index, owner, corners) for values in maps)
         return ()
 
 
@@ -147,17 +167,24 @@ def _of(frame: Frame, track: FaceTrack, row: int) -> Measured | None:
     return measured(frame.image, track.landmarks_px[row], track.pose_deg[row])
 
 
+def _shadows(found: Measured, track: FaceTrack, row: int) -> Shadows | None:
+    return shadows_of(found.crop, found.where, track.pose_deg[row])
+
+
 def _with_gaps(frame: Frame, track: FaceTrack, row: int) -> DoubleArray | None:
     """Numbers, zero in the gaps, and behind them 1 where they were seen: `look` takes finite numbers only."""
     found = _of(frame, track, row)
     if found is None:
         return None
-    there = np.isfinite(found.values)
-    return np.concatenate([np.where(there, found.values, 0.0), there.astype(np.float64)])
+    cast = _shadows(found, track, row)
+    sides = (np.nan,) * len(SHADOWS) if cast is None else cast.agreement
+    values = np.concatenate([found.values, sides])
+    there = np.isfinite(values)
+    return np.concatenate([np.where(there, values, 0.0), there.astype(np.float64)])
 
 
 def _unpacked(packed: Seen) -> Seen:
-    count = len(NAMES)
+    count = len(NAMES) + len(SHADOWS)
     values = np.where(packed.values[:, count:] > 0.5, packed.values[:, :count], np.nan)
     return Seen(packed.track, packed.rows, values)
 
@@ -171,6 +198,7 @@ def _other_lights(clip: Clip, tracks: Sequence[FaceTrack]) -> tuple[Reading, ...
     if not shared:
         return ()
     lights: list[tuple[int, Light]] = []
+    noses: list[tuple[int, float]] = []
     for frame in clip.frames.at([shared[len(shared) // 2]]):
         for track, row_of in zip(tracks, rows, strict=True):
             row = row_of[frame.index]
@@ -178,20 +206,53 @@ def _other_lights(clip: Clip, tracks: Sequence[FaceTrack]) -> tuple[Reading, ...
             light = found and light_of(found.crop, found.where, track.pose_deg[row], upright=False)
             if light and light.strength > _DIRECTED:
                 lights.append((track.track_id, light))
-    if len(lights) < 2:
-        return ()
+            cast = found and _shadows(found, track, row)
+            if cast and abs(cast.nose) >= LEAST_SHADOW:
+                noses.append((track.track_id, cast.nose))
     name = "direction of light against the other faces"
+    return (
+        *_against_others(name, "degrees", lights, angle_deg),
+        *_against_others(OTHERS, UNIT, noses, lambda a, b: abs(a - b)),
+    )
+
+
+def _against_others(
+    name: str, unit: str, of_face: Sequence[tuple[int, Any]], apart: Callable[[Any, Any], float]
+) -> tuple[Reading, ...]:
+    """For each face the median distance to the others; nothing for a single one."""
+    if len(of_face) < 2:
+        return ()
+    found = (
+        (number, [apart(own, other) for k, other in of_face if k != number])
+        for number, own in of_face
+    )
     return tuple(
-        Reading(
-            name,
-            round(
-                float(np.median([angle_deg(light, b) for other, b in lights if other != number])), 3
-            ),
-            "degrees",
-            None,
-            number,
-        )
-        for number, light in lights
+        Reading(name, round(float(np.median(values)), 3), unit, None, number)
+        for number, values in found
+    )
+
+
+def _shadow_readings(cast: Seen) -> list[Reading]:
+    """The median of each shadow over the frames in which it could be read."""
+    return [
+        Reading(name, float(np.float32(middle)), UNIT, usual, cast.track.track_id)
+        for name, usual, middle in zip(SHADOWS, USUAL, map(_median, cast.values.T), strict=True)
+        if np.isfinite(middle)
+    ]
+
+
+def _shadow_words(cast: Seen) -> str:
+    """What to add to the sentence where a shadow falls towards the light that the shading shows."""
+    casters = ("nose", "brows")
+    wrong = [
+        f"the {caster}"
+        for caster, reading in zip(casters, _shadow_readings(cast), strict=False)
+        if reading.usual is not None and reading.value < reading.usual[0]
+    ]
+    if not wrong:
+        return ""
+    return (
+        f"; the shadow of {' and '.join(wrong)} falls towards the side from which the face is lit"
     )
 
 

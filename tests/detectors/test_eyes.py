@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from likeness import media, registry, testing
+from likeness.detectors import _eyes_ears as ears
 from likeness.detectors import _eyes_measures as measures
 from likeness.detectors import eyes
 from likeness.detectors._eyes_pupil import pupil_roundness
@@ -190,3 +191,101 @@ def test_no_frames_and_missing_weights_are_refused(tmp_path: Path) -> None:
         eyes.build(eyes.Config(frames=0))
     with pytest.raises(WeightsError):
         eyes.build(eyes.Config(weights=str(tmp_path / "missing.safetensors")))
+
+
+WALL = (60, 80, 130)
+FOLDS = ((0.3, -0.5), (0.5, 0.0), (0.2, 0.5))
+OTHER_FOLDS = ((0.2, -0.1), (0.6, 0.6), (0.6, -0.6))
+
+
+def _points() -> FloatArray:
+    """(478, 2) the portrait's landmarks in its head at four times the size, 800 x 800 px."""
+    return ((_found().landmarks_px[0] - np.float32([120, 20])) * 4).astype(np.float32)
+
+
+def _head(
+    tones: tuple[tuple[int, ...], ...] = ((205, 165, 140),) * 2,
+    folds: tuple[tuple[tuple[float, float], ...], ...] = (FOLDS, FOLDS),
+) -> ImageArray:
+    """(800, 800, 3) the portrait's face on a drawn head before a blue wall, with an ear on either side."""
+    points = _points()
+    image = np.full((800, 800, 3), WALL, np.uint8)
+    along = (points[454] - points[234]) / np.linalg.norm(points[454] - points[234])
+    down = np.array([-along[1], along[0]])
+    width = float(np.linalg.norm(points[454] - points[234]))
+    top, bottom = float((points[[33, 263]] @ down).mean()), float(points[2] @ down)
+    axes = np.array([0.09 * width, 0.65 * (bottom - top)])
+    roll = float(np.degrees(np.arctan2(along[1], along[0])))
+    for point, outwards, tone, dents in zip((234, 454), (-1, 1), tones, folds, strict=True):
+        middle = points[point] + down * (0.5 * (top + bottom) - points[point] @ down)
+        cv2.ellipse(image, (middle.tolist(), (2 * axes).tolist(), roll), tone, -1)
+        for across, lower in dents:
+            at = middle + outwards * across * axes[0] * along + 0.8 * lower * axes[1] * down
+            shade = tuple(int(0.8 * v) for v in tone)
+            cv2.circle(image, np.rint(at).astype(int).tolist(), round(0.25 * axes[0]), shade, -1)
+    face = np.zeros((800, 800, 1), np.uint8)
+    cv2.fillPoly(face, [points[list(regions.FACE_OVAL)].astype(np.int32)], 1)
+    portrait = cv2.resize(testing.portrait()[20:220, 120:320], (800, 800))
+    return np.where(face > 0, portrait, image)
+
+
+def _skin() -> tuple[int, ...]:
+    cheek = _points()[list(regions.RIGHT_CHEEK)].mean(axis=0).astype(int)
+    return tuple(int(v) for v in _head()[cheek[1], cheek[0]])
+
+
+def _ears(image: ImageArray) -> ears.Ears:
+    found = ears.of_face(image, _points())
+    assert found is not None
+    return found
+
+
+def test_equal_ears_are_seen_where_they_are_and_do_not_differ() -> None:
+    found = _ears(_head((_skin(),) * 2))
+    assert found.values[1] < 0.2 and found.values[2] < 0.4
+    middle, points = found.tiles_px.mean(axis=1), _points()  # the right ear lies on the left
+    assert middle[0, 0] < points[234, 0] and middle[1, 0] > points[454, 0]
+    assert points[33, 1] < middle[0, 1] < points[2, 1]
+
+
+def test_an_ear_of_another_tone_or_of_another_shape_shows() -> None:
+    skin = _skin()
+    red = (skin[0], skin[1] - 25, skin[2] - 15)
+    plain, toned = _ears(_head((skin, skin))), _ears(_head((skin, red)))
+    shaped = _ears(_head((skin, skin), (FOLDS, OTHER_FOLDS)))
+    assert toned.values[0] > plain.values[0] + 5.0
+    assert abs(toned.values[2] - plain.values[2]) < 0.15
+    assert shaped.values[2] > plain.values[2] + 0.2
+    assert shaped.maps.mean() > 1.3 * plain.maps.mean()
+    assert shaped.maps.dtype == np.float32 and 0.0 <= shaped.maps.min() <= shaped.maps.max() <= 1.0
+
+
+def test_ears_that_are_not_both_seen_are_not_compared() -> None:
+    image, points = _head((_skin(),) * 2), _points()
+    left, right = int(points[234, 0]), int(points[454, 0])
+    hair, wall = image.copy(), image.copy()
+    hair[:, :left] = (40, 30, 25)
+    wall[:, right + 1 :] = _skin()  # of the skin's colour: no ear ends there
+    assert ears.of_face(hair, points) is None and ears.of_face(wall, points) is None
+    cut = np.ascontiguousarray(image[:, left:])
+    assert ears.of_face(cut, points - np.float32([left, 0])) is None
+    assert ears.of_face(image, np.zeros((478, 2), np.float32)) is None
+
+
+def test_the_detector_shows_the_ears_of_frontal_faces_and_they_move_no_score() -> None:
+    quality = replace(_found().quality, eye_distance_px=np.float32([160.0]))
+
+    def seen(image: ImageArray, yaw: float):
+        pose = np.array([[yaw, 0.0, 0.0]], np.float32)
+        track = replace(_found(), pose_deg=pose, quality=quality, landmarks_px=_points()[None])
+        detector = registry.build("detectors", "eyes")
+        return detector.analyse(media.clip_from_frames([image]), (track,))
+
+    skin = _skin()
+    plain = seen(_head((skin, skin)), 0.0)
+    other = seen(_head((skin, skin), (FOLDS, OTHER_FOLDS)), 0.0)
+    turned = seen(_head((skin, skin)), 15.0)
+    assert plain.status == "scored" and plain.score == other.score == turned.score
+    assert set(ears.NAMES) <= {r.name for r in plain.readings} and len(plain.heatmaps) == 2
+    assert "not weighed" in plain.note and "not weighed" not in turned.note
+    assert not set(ears.NAMES) & {r.name for r in turned.readings} and not turned.heatmaps

@@ -9,8 +9,10 @@ import pytest
 
 from likeness import media, registry, testing, weights
 from likeness.data.known_faces import renumbered, take_rows
+from likeness.detectors import _noise_blobs as blobs
 from likeness.detectors import _noise_maps as maps
 from likeness.detectors import _noise_measures as measures
+from likeness.detectors import _noise_picture as whole
 from likeness.detectors._cue import CueModel
 from likeness.detectors.noise_residual import WEIGHTS, Config, build
 from likeness.errors import ConfigError, WeightsError
@@ -154,7 +156,8 @@ def test_the_maps_lie_where_they_say(track: FaceTrack) -> None:
     x0, y0, x1, y1 = track.boxes_px[0]
     (left, top), (right, bottom) = of_face.corners_px[0], of_face.corners_px[2]
     assert left < x0 and top < y0 + 8 and right > x1 and bottom > y1
-    assert len(evidence.readings) == len(measures.NAMES) + 1
+    names = [reading.name for reading in evidence.readings[len(measures.NAMES) :]]
+    assert names == [whole.GHOSTS, blobs.NAME]
 
 
 def test_a_picture_without_a_face_gets_its_map_and_no_score() -> None:

@@ -8,6 +8,7 @@ import pytest
 from likeness import media, testing
 from likeness.data.known_faces import renumbered
 from likeness.detectors import _skin_measures as skin
+from likeness.detectors import _skin_shadows as shadows
 from likeness.detectors.skin_tone import Config, build
 from likeness.faces.patch import oval_mask
 from likeness.faces.shading import angle_deg, fit_light, harmonics, mean_face, posed_normals
@@ -192,3 +193,110 @@ def test_the_map_shows_a_patch_of_another_tone(track: FaceTrack) -> None:
     assert found is not None and plain is not None
     assert skin.tone_map(found).sum() > 1.3 * skin.tone_map(plain).sum()
     assert skin.tone_map(found).min() >= 0.0 and skin.tone_map(found).max() <= 1.0
+
+
+LIT = 0.25
+"""Amplitude of the drawn light over its mean, along the direction it comes from."""
+
+
+def lit_face(track: FaceTrack, from_right: float, shadow_right: float) -> ImageArray:
+    """Smooth skin over the portrait's landmarks, lit from one side, with shadows of nose and brows on one side.
+
+    `from_right` 1 = light from the image's right, -1 = from its left; `shadow_right` 1 = shadows on the image's right, -1 on
+    its left, 0 = none.
+    """
+    import cv2
+    from scipy.interpolate import griddata
+
+    points = track.landmarks_px[0][:468].astype(np.float64)
+    normals = posed_normals(np.array([track.pose_deg[0, 0], track.pose_deg[0, 1], 0.0]))
+    towards = np.array([0.8 * from_right, 0.0, -0.6])
+    light = 0.35 + LIT * normals @ towards
+    _, under, around = shadows._places()
+    mirror = mean_face().mirror
+    side = np.concatenate([under, around])
+    if shadow_right:
+        light[side if shadow_right > 0 else mirror[side]] *= 0.35
+    y, x = np.mgrid[:512, :512]
+    drawn = griddata(points, light, (x, y), "linear", fill_value=0.3)
+    coded = cv2.GaussianBlur(np.clip(drawn, 0.02, 1.0), (0, 0), 1.0) ** (1 / 2.2)
+    return np.clip(coded[..., None] * np.array([255.0, 200.0, 175.0]), 0, 255).astype(np.uint8)
+
+
+def cast(image: ImageArray, track: FaceTrack) -> shadows.Shadows | None:
+    found = skin.measured(image, track.landmarks_px[0], track.pose_deg[0])
+    assert found is not None
+    return shadows.shadows_of(found.crop, found.where, track.pose_deg[0])
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_shadows_away_from_the_light_agree_and_towards_it_do_not(
+    track: FaceTrack, side: float
+) -> None:
+    right, wrong, none = (
+        cast(lit_face(track, side, shadow), track) for shadow in (-side, side, 0.0)
+    )
+    assert right is not None and wrong is not None and none is not None
+    assert np.sign(right.from_right) == side and abs(right.from_right) > shadows.LEAST_SIDE
+    assert min(right.agreement) > shadows.LEAST_SHADOW
+    assert max(wrong.agreement) < -shadows.LEAST_SHADOW
+    assert np.abs(none.agreement).max() < min(right.agreement)
+
+
+def test_no_shadow_is_read_without_light_from_the_side_or_on_a_turned_face(
+    track: FaceTrack,
+) -> None:
+    assert cast(lit_face(track, 0.0, 1.0), track) is None
+    found = skin.measured(lit_face(track, 1.0, -1.0), track.landmarks_px[0], track.pose_deg[0])
+    assert found is not None
+    turned = np.array([30.0, 0.0, 0.0])
+    assert shadows.shadows_of(found.crop, found.where, turned) is None
+
+
+def test_the_report_says_and_shows_a_shadow_on_the_wrong_side(track: FaceTrack) -> None:
+    detector = build(Config())
+    right, wrong, frontal = (
+        detector.analyse(media.clip_from_frames([lit_face(track, *sides)]), [track])
+        for sides in ((1.0, -1.0), (1.0, 1.0), (0.0, 1.0))
+    )
+    assert "falls towards" in wrong.note and "nose and the brows" in wrong.note
+    assert "falls towards" not in right.note
+    named = {r.name: r for r in wrong.readings}
+    for name in shadows.NAMES:
+        reading = named[name]
+        assert reading.usual is not None and reading.value < reading.usual[0]
+    assert not set(shadows.NAMES) & {r.name for r in frontal.readings}
+    assert len(wrong.heatmaps) == 2 and len(frontal.heatmaps) == 1
+    drawn = wrong.heatmaps[1].values
+    assert drawn.shape == (28, 28) and 0.1 < drawn.max() <= 1.0
+    assert drawn[:, 15:].sum() > 1.5 * drawn[:, :13].sum()  # on the image's right
+
+
+def test_shadows_move_no_score(track: FaceTrack) -> None:
+    """What is added to a face's numbers takes no part in its logit."""
+    image = lit_face(track, 1.0, 1.0)
+    model = build(Config()).model
+    found = skin.measured(image, track.landmarks_px[0], track.pose_deg[0])
+    assert found is not None
+    evidence = build(Config()).analyse(media.clip_from_frames([image]), [track])
+    (expected,) = model.logit(skin.filled(found.values)[None])
+    assert evidence.score == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_two_faces_with_shadows_on_opposite_sides_are_told_apart(track: FaceTrack) -> None:
+    second = replace(
+        renumbered(track),
+        track_id=1,
+        landmarks_px=track.landmarks_px + np.array([512, 0], np.float32),
+        boxes_px=track.boxes_px + np.array([512, 0, 512, 0], np.float32),
+    )
+
+    def apart(side: float) -> float:
+        halves = [lit_face(track, 1.0, -1.0), lit_face(track, side, -side)]
+        clip = media.clip_from_frames([np.concatenate(halves, axis=1)])
+        evidence = build(Config()).analyse(clip, [track, second])
+        found = [r.value for r in evidence.readings if r.name == shadows.OTHERS]
+        assert len(found) == 2
+        return found[0]
+
+    assert apart(1.0) < 0.05 and apart(-1.0) > 2 * shadows.LEAST_SHADOW
