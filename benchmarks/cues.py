@@ -107,9 +107,11 @@ def tasks_of(arguments: argparse.Namespace, items: Sequence[Item], plan: ClipPla
         only = replace(plan, makers={}, landmark_swap=False)
         fitted = fusion_clips(items, len(items), "calibrate")
         held_out = [i for i in fitted if any(m.takes(i) for m in plan.models)]
-        targets = held_out[
-            : arguments.limit
-        ]  # of one person; counted after those that were trained on are gone
+        targets = [
+            i
+            for group in dict.fromkeys(i.group for i in held_out)
+            for i in [i for i in held_out if i.group == group][: arguments.limit]
+        ]
         tasks += [Task(folder, i, (), only, what="clips of calibration people") for i in targets]
     faces = [i for i in items if i.kind == "face" and i.role == role and i.label == 0]
     for source in sorted({i.source for i in faces}):

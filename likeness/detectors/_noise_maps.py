@@ -26,6 +26,8 @@ from likeness.detectors._noise_measures import (
 )
 from likeness.types import DoubleArray, FloatArray, Heatmap, ImageArray
 
+NOISE = "noise unlike the rest"
+"""What the maps of noise show, beside those of compression."""
 MOST_PIXELS = 25_000_000
 MOST_GHOST_PIXELS = 6_000_000
 QUALITIES = (50, 55, 60, 65, 70, 75, 80, 85, 90)
@@ -108,14 +110,18 @@ def luma_cells(luma: ImageArray) -> FloatArray:
 
 
 def as_heatmap(
-    values: FloatArray, frame_index: int, track_id: int | None, corner_px: tuple[int, int] = (0, 0)
+    values: FloatArray,
+    frame_index: int,
+    track_id: int | None,
+    name: str,
+    corner_px: tuple[int, int] = (0, 0),
 ) -> Heatmap:
-    """The map laid over the frame; one cell per 8 px from `corner_px` (left, top)."""
+    """The map of what `name` says, laid over the frame; one cell per 8 px from `corner_px` (left, top)."""
     left, top = corner_px[0] - 0.5, corner_px[1] - 0.5
     right, bottom = left + values.shape[1] * CELL, top + values.shape[0] * CELL
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
     # Rounded: where a buffer lies in memory moves the last bits of the fit, and must not move a map.
-    return Heatmap(np.round(values, 4), frame_index, track_id, corners)
+    return Heatmap(np.round(values, 4), frame_index, track_id, corners, name)
 
 
 def map_of_face(image: ImageArray, region: Region, inside: Mask) -> FloatArray:

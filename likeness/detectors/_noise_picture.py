@@ -46,7 +46,7 @@ def whole_picture(clip: Clip, index: int, box_px: DoubleArray | None = None) -> 
     """
     for frame in clip.frames.at([index] if len(clip.frames) else []):
         noise = maps.picture_map(frame.image)
-        shown = () if noise is None else (maps.as_heatmap(noise, index, None),)
+        shown = () if noise is None else (maps.as_heatmap(noise, index, None, maps.NOISE),)
         if clip.kind != "image":
             return WholePicture(shown)
         parts = (_ghosts(frame, box_px), _histories(clip, frame, box_px), _blobs(frame))
@@ -62,7 +62,7 @@ def _ghosts(frame: Frame, box_px: DoubleArray | None) -> WholePicture:
     found = maps.ghost_map(frame.image)
     if found is None:
         return WholePicture()
-    heatmap = maps.as_heatmap(found, frame.index, None)
+    heatmap = maps.as_heatmap(found, frame.index, None, "JPEG ghosts")
     values = heatmap.values  # rounded as it is shown
     face = _cells_of(box_px, values.shape)
     gap = () if face is None else (float(values[face].mean() - values[~face].mean()),)
@@ -80,7 +80,8 @@ def _histories(clip: Clip, frame: Frame, box_px: DoubleArray | None) -> WholePic
     share = float((odd > 0.5).mean())
     readings = [Reading(ODD_PART, float(np.float32(share)))]
     values, corner = _upright(odd, coded)
-    shown = (maps.as_heatmap(values, frame.index, None, corner),) if share > 0.0 else ()
+    drawn = maps.as_heatmap(values, frame.index, None, "compressed once or twice", corner)
+    shown = (drawn,) if share > 0.0 else ()
     face = _cells_of(box_px, values.shape, corner)
     if face is not None:
         apart = history.apart(_turned(found, coded), face)
@@ -100,7 +101,7 @@ def _blobs(frame: Frame) -> WholePicture:
         return WholePicture((), (reading,))
     height, width = frame.image.shape[:2]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    heatmap = Heatmap(found.map, frame.index, None, corners - np.float32(0.5))
+    heatmap = Heatmap(found.map, frame.index, None, corners - np.float32(0.5), "round blobs")
     return WholePicture((heatmap,), (reading,))
 
 

@@ -182,8 +182,10 @@ def _ears(clip: Clip, track: FaceTrack) -> tuple[tuple[Heatmap, ...], tuple[Read
     middle = np.median([found.values for _, found in seen], axis=0)
     index, first = seen[0]
     drawn = tuple(
-        Heatmap(values, index, track.track_id, corners)
-        for values, corners in zip(first.maps, first.tiles_px, strict=True)
+        Heatmap(values, index, track.track_id, corners, name)
+        for name, values, corners in zip(
+            ("right ear", "left ear"), first.maps, first.tiles_px, strict=True
+        )
     )
     return drawn, tuple(
         Reading(name, float(np.float32(value)), unit, None, track.track_id)

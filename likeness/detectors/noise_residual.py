@@ -125,7 +125,7 @@ def _face_map(clip: Clip, seen: Seen, row: int) -> tuple[Heatmap, ...]:
         if region is not None:
             inside, _ = measures.face_cells(track.landmarks_px[row], region)
             values = maps.map_of_face(frame.image, region, inside)
-            return (maps.as_heatmap(values, frame.index, track.track_id, region[:2]),)
+            return (maps.as_heatmap(values, frame.index, track.track_id, maps.NOISE, region[:2]),)
     return ()
 
 

@@ -153,9 +153,13 @@ class SkinTone:
             if found is not None:
                 corners, owner = found.crop.corners_px, seen.track.track_id
                 cast = _shadows(found, seen.track, row)
-                drawn = () if cast is None else (shadow_map(found.crop, cast),)
-                maps = (tone_map(found), *drawn)
-                return tuple(Heatmap(values, frame.index, owner, corners) for values in maps)
+                maps = {"tone": tone_map(found)}
+                if cast is not None:
+                    maps["cast shadows"] = shadow_map(found.crop, cast)
+                return tuple(
+                    Heatmap(values, frame.index, owner, corners, name)
+                    for name, values in maps.items()
+                )
         return ()
 
 

@@ -52,6 +52,7 @@ class KeptHeat:
         corners_px: four corners in frame pixels: top-left, top-right, bottom-right, bottom-left.
         size_wh: its own size in cells.
         file: name of the PNG.
+        name: which of the detector's maps it is; empty where it draws one.
     """
 
     detector: str
@@ -60,6 +61,7 @@ class KeptHeat:
     corners_px: tuple[tuple[float, float], ...]
     size_wh: tuple[int, int]
     file: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,9 @@ def _write_heats(folder: Path, verdict: Verdict) -> Iterator[KeptHeat]:
         (folder / file).write_bytes(base64.b64decode(href.partition(",")[2]))
         height, width = heat.values.shape
         corners = tuple((float(x), float(y)) for x, y in heat.corners_px)
-        yield KeptHeat(detector, heat.frame_index, heat.track_id, corners, (width, height), file)
+        yield KeptHeat(
+            detector, heat.frame_index, heat.track_id, corners, (width, height), file, heat.name
+        )
 
 
 def _heat(stored: Mapping[str, Any]) -> KeptHeat:

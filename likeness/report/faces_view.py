@@ -44,9 +44,10 @@ class Thumb:
 
 @dataclass(frozen=True)
 class Heat:
-    """A heatmap over its picture."""
+    """A heatmap over its picture; `name` says which of the detector's it is."""
 
     detector: str
+    name: str
     thumb: Thumb
     overlay: Overlay
 
@@ -175,7 +176,12 @@ class _Room:
             ref, picture = next((r, p) for r, p in pictures if _belongs(heatmap, p))
             self._share(ref, picture)
             heats.append(
-                Heat(finding.detector, self._thumb(ref, picture), overlay(heatmap, picture))
+                Heat(
+                    finding.detector,
+                    wording.plain(heatmap.name),
+                    self._thumb(ref, picture),
+                    overlay(heatmap, picture),
+                )
             )
         return heats
 

@@ -266,6 +266,7 @@ def _heatmap_to_dict(heatmap: Heatmap) -> Json:
         "track_id": number_to_json(heatmap.track_id),
         "corners_px": list_to_json(heatmap.corners_px),
         "values": array_to_json(heatmap.values),
+        "name": heatmap.name,
     }
 
 
@@ -275,6 +276,7 @@ def _heatmap_from_dict(value: Mapping[str, Any]) -> Heatmap:
         frame_index=value["frame_index"],
         track_id=value["track_id"],
         corners_px=list_from_json(value["corners_px"], np.float32, columns=2),
+        name=str(value.get("name", "")),
     )
 
 

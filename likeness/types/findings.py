@@ -31,12 +31,14 @@ class Heatmap(Value):
         track_id: face that it belongs to; None for the whole picture.
         corners_px: (4, 2) float32 where the map's corners lie in the frame: top-left, top-right, bottom-right,
             bottom-left (crops may be rotated).
+        name: what it shows, where its detector draws maps of several things; empty where it draws one.
     """
 
     values: FloatArray
     frame_index: int
     track_id: int | None
     corners_px: FloatArray
+    name: str = ""
 
     def __post_init__(self) -> None:
         check_array("Heatmap.values", self.values, (None, None), np.float32)

@@ -223,7 +223,7 @@ def test_generated_pixels_carry_their_label(still_item):
 
 def test_a_finding_about_the_whole_picture_has_its_own_section(portrait):
     corners = np.float32([[0, 0], [512, 0], [512, 512], [0, 512]])
-    heatmap = Heatmap(np.ones((4, 4), np.float32), 0, None, corners)
+    heatmap = Heatmap(np.ones((4, 4), np.float32), 0, None, corners, "<b>round blobs")
     verdict = no_face_verdict()
     evidence = dataclasses.replace(
         verdict.evidence[0], status="scored", score=0.2, heatmaps=(heatmap,)
@@ -231,7 +231,7 @@ def test_a_finding_about_the_whole_picture_has_its_own_section(portrait):
     verdict = dataclasses.replace(verdict, evidence=(evidence,))
     picture = Picture(jpeg_of(portrait), "image/jpeg", (0, 0, 512, 512), 0)
     page = Page(render_html([ReportItem("x.jpg", verdict, pictures=(picture,))], CREATED))
-    assert "Whole picture" in page.text
+    assert "Whole picture" in page.text and ": <b>round blobs" in page.text
     assert len(page.all("image")) == 2
 
 

@@ -106,6 +106,7 @@ def test_evidence_with_awkward_numbers_comes_back_equal():
                 3,
                 None,
                 rng.normal(0, 99, (4, 2)).astype(np.float32),
+                "cast shadows",
             ),
             Heatmap(np.zeros((0, 0), np.float32), 3, 0, np.zeros((4, 2), np.float32)),
         ),

@@ -116,6 +116,7 @@ def player_data(job_id: str, verdict: Verdict, viewing: Viewing) -> dict[str, An
         "heats": [
             {
                 "detector": heat.detector,
+                "map": f"{heat.detector}: {heat.name}" if heat.name else heat.detector,
                 "time_s": round(times.get(heat.frame_index, 0.0), 4),
                 "face": wording.face_name(heat.track_id),
                 "corners_px": [[round(v, 2) for v in corner] for corner in heat.corners_px],

@@ -7,7 +7,7 @@ const WIDEST_GAP = 6; // in usual steps of the track: beyond that nothing was ex
 
 /**
  * @typedef {{id: number, name: string, times_s: number[], boxes_px: number[][], bridged: number[]}} Track
- * @typedef {{detector: string, face: string, time_s: number, corners_px: number[][], size_wh: number[], href: string}} Heat
+ * @typedef {{detector: string, map: string, face: string, time_s: number, corners_px: number[][], size_wh: number[], href: string}} Heat
  */
 
 /**

@@ -119,17 +119,17 @@ export class Player {
   }
 
   heatChoices() {
-    const names = [...new Set(this.view.heats.map((/** @type {any} */ h) => h.detector))];
+    const names = [...new Set(this.view.heats.map((/** @type {any} */ h) => h.map))];
     const select = /** @type {HTMLSelectElement | null} */ (this.part("[data-do=map]"));
     if (!select || !names.length) return;
     select.replaceChildren(...names.map((name) => new Option(name, name)));
     this.part(".heat-controls").hidden = false;
   }
 
-  /** Show the map of one cue. @param {string} detector */
+  /** Show the first map of one cue. @param {string} detector */
   showMap(detector) {
     const select = /** @type {HTMLSelectElement} */ (this.part("[data-do=map]"));
-    select.value = detector;
+    select.value = this.view.heats.find((/** @type {any} */ h) => h.detector === detector)?.map ?? "";
     this.part("[data-do=heat]").checked = true;
     this.layers();
     const motion = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
@@ -141,7 +141,7 @@ export class Player {
   layers() {
     this.overlay.boxesShown = this.part("[data-do=boxes]")?.checked ?? true;
     const wanted = this.part("[data-do=heat]")?.checked ? this.part("[data-do=map]").value : "";
-    if (wanted !== (this.overlay.heat?.detector ?? "")) {
+    if (wanted !== (this.overlay.heat?.map ?? "")) {
       const heat = this.nearestHeat(wanted);
       this.overlay.showHeat(heat);
       if (heat) {
@@ -153,9 +153,9 @@ export class Player {
     this.refresh();
   }
 
-  /** @param {string} detector */
-  nearestHeat(detector) {
-    const own = this.view.heats.filter((/** @type {any} */ h) => h.detector === detector);
+  /** @param {string} map */
+  nearestHeat(map) {
+    const own = this.view.heats.filter((/** @type {any} */ h) => h.map === map);
     const away = (/** @type {any} */ h) => Math.abs(h.time_s - this.source.time);
     return own.sort((/** @type {any} */ a, /** @type {any} */ b) => away(a) - away(b))[0] ?? null;
   }
