@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from likeness import registry, testing
-from likeness.errors import ContractError, WeightsError
+from likeness.errors import ContractError, UsageError, WeightsError
+from likeness.types import FaceCrop
 
 NAMES = sorted(registry.parts("generators"))
 
@@ -89,3 +90,43 @@ def test_the_contract_notices(how: str, check, words: str) -> None:
 def test_the_contract_notices_a_request_that_should_be_refused(how: str, words: str) -> None:
     with pytest.raises(ContractError, match=words):
         testing.check_refuses("landmark_swap", _Broken(how))
+
+
+class _BrokenSynthesis:
+    """A drawn whole face with one promise of such generators broken."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def generate(self, request):
+        if request.source is not None or request.target is not None:
+            if self.how == "crashes":
+                raise AttributeError("source")
+            if self.how != "takes anything":
+                raise UsageError("a whole face needs no source and no target")
+        seed = 0 if self.how == "knows one face" else request.seed
+        image = np.random.default_rng(seed).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+        if self.how == "is flat":
+            image[:] = request.seed * 9
+        mask = np.full((32, 32), 0.5 if self.how == "leaves out" else 1.0, np.float32)
+        return FaceCrop(image, mask, np.eye(2, 3) * (2.0 if self.how == "lies elsewhere" else 1.0))
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("knows one face", "another face"),
+        ("is flat", "flat colour"),
+        ("leaves out", "mask 1"),
+        ("lies elsewhere", "identity matrix"),
+        ("takes anything", "with a source"),
+        ("crashes", "AttributeError"),
+    ],
+)
+def test_the_contract_of_whole_faces_notices(how: str, words: str) -> None:
+    with pytest.raises(ContractError, match=words):
+        testing.check_synthesises("drawn", _BrokenSynthesis(how))
+
+
+def test_the_contract_of_whole_faces_lets_a_sound_one_pass() -> None:
+    testing.check_synthesises("drawn", _BrokenSynthesis("not at all"))

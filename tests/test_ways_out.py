@@ -30,6 +30,7 @@ WRITERS = {
 }
 NO_PICTURES = {  # .save() of things that are no pictures
     "data/packs.py": "arrays of labelled crops",
+    "data/aligned_faces.py": "arrays of crops of real faces",
     "data/face_shards.py": "arrays of crops of footage that somebody consented to",
     "detectors/_boundary_pack.py": "arrays of labelled crops",
     "detectors/_boundary_training.py": "weights",
@@ -38,6 +39,7 @@ NO_PICTURES = {  # .save() of things that are no pictures
     "detectors/_head_training.py": "weights",
     "detectors/_mouth_training.py": "weights",
     "detectors/_residual_training.py": "weights",
+    "generators/_restore_training.py": "weights",
     "detectors/_self_blended_views_training.py": "arrays of labelled views of crops; a basis of faces",
 }
 ENCODERS = {"imwrite", "imencode", "imwritemulti", "imsave", "savefig", "tofile", "write_videofile"}

@@ -38,9 +38,17 @@ def run_training(request: TrainRequest) -> None:
     from likeness.jobs.train import read_recipe
 
     settings = read_recipe(request.recipe)
-    figures = _generator(request, dict(settings)) if "generator" in settings else _detector(request)
+    figures = _trained(request, dict(settings))
     for key, value in figures.items():
         console().print(f"{key:32} {value:.4f}")
+
+
+def _trained(request: TrainRequest, settings: dict[str, object]) -> dict[str, float]:
+    if "generator" not in settings:
+        return _detector(request)
+    if request.data is not None:
+        return _generator_on_data(request, settings)
+    return _generator(request, settings)
 
 
 def _detector(request: TrainRequest) -> dict[str, float]:
@@ -62,12 +70,15 @@ def _generator(request: TrainRequest, settings: dict[str, object]) -> dict[str, 
 
     from likeness.data.face_sets import read_manifest
     from likeness.jobs.train import PairTraining, TrainingPermit, TrainingReports, train_pair
+    from likeness.jobs.train_from_data import learns_from_data
     from likeness.provenance import open_or_create
     from likeness.types import Purpose
 
     if request.source is None or request.target is None:
         raise UsageError(
-            f"{request.recipe.name} trains a generator: give --source FACES --target FACES, folders of "
+            f"{request.recipe.name} trains a generator on a data folder: give --data FOLDER"
+            if learns_from_data(str(settings["generator"]))
+            else f"{request.recipe.name} trains a generator: give --source FACES --target FACES, folders of "
             "`likeness extract`"
         )
     out = request.out or Path(str(settings.get("out", "runs/swap")))
@@ -85,6 +96,33 @@ def _generator(request: TrainRequest, settings: dict[str, object]) -> dict[str, 
         reports = TrainingReports(progress, _say, stop, processes)
         figures = train_pair(job, permit, reports)
     _say(f"Model: {out}  Figures: {out / 'metrics.csv'}  Previews: {out / 'previews'}")
+    return figures
+
+
+def _generator_on_data(request: TrainRequest, settings: dict[str, object]) -> dict[str, float]:
+    from likeness.jobs.synthetic_previews import encoder, film, preview_making
+    from likeness.jobs.train import TrainingReports
+    from likeness.jobs.train_from_data import DataTraining, train_from_data
+    from likeness.provenance import open_or_create
+
+    assert request.data is not None
+    if request.source or request.target or request.purpose:
+        raise UsageError(
+            f"{request.recipe.name}: --data trains a generator on a data folder; --source, --target and --purpose are "
+            "for those that learn two people"
+        )
+    out = request.out or Path(str(settings.get("out", f"runs/{settings['generator']}")))
+    processes, settings = _joined(settings)
+    job = DataTraining(settings, request.data, out, request.minutes, request.resume)
+    keys = open_or_create(keys_folder())
+    making = preview_making(str(settings["generator"]), keys, date.today())
+    encode = encoder(making, keys) if making is not None else None
+    with shown_progress() as progress, _stopped_by_ctrl_c() as stop:
+        reports = TrainingReports(progress, _say, stop, processes)
+        figures = train_from_data(job, reports, encode)
+    if making is not None and (unfilmed := film(out, making, keys)):
+        _say(unfilmed)
+    _say(f"Model: {out}  Figures: {out / 'metrics.csv'}")
     return figures
 
 

@@ -18,12 +18,19 @@ from likeness.testing.detectors import (
     check_serialises,
     check_strength,
 )
-from likeness.testing.drawn import mirrored, portrait, portrait_clip, portrait_request
+from likeness.testing.drawn import (
+    mirrored,
+    portrait,
+    portrait_clip,
+    portrait_crop,
+    portrait_request,
+)
 from likeness.testing.generators import (
     check_generates,
     check_generator,
     check_refuses,
     check_repeats,
+    check_synthesises,
 )
 from likeness.testing.parts import check_listing_is_light, check_metadata
 
@@ -43,8 +50,10 @@ __all__ = [
     "check_repeats",
     "check_serialises",
     "check_strength",
+    "check_synthesises",
     "mirrored",
     "portrait",
     "portrait_clip",
+    "portrait_crop",
     "portrait_request",
 ]

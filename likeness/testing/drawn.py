@@ -13,7 +13,7 @@ from likeness.data.unsteady import UnsteadyConfig, make_unsteady
 from likeness.faces.geometry import transform
 from likeness.jobs.demo import moved, portrait_path
 from likeness.jobs.detect import find_tracks
-from likeness.types import Clip, FaceTrack, GenerateRequest, ImageArray
+from likeness.types import Clip, FaceCrop, FaceTrack, GenerateRequest, ImageArray
 
 DRAWS = 8
 CLIP_FRAMES, CLIP_DRAWS = 24, 2
@@ -39,14 +39,19 @@ def portrait() -> ImageArray:
 def portrait_request(name: str, seed: int = 7) -> GenerateRequest:
     """What a generator says that it needs (`INFO["needs"]`), of the NASA portrait; the target is the mirrored one."""
     needs = registry.part("generators", name).info["needs"]
-    crops = {}
-    for role, image in (("source", portrait()), ("target", mirrored(portrait()))):
-        _, (track,) = portrait_clip(image=image)
-        crop = faces.align(image, track.landmarks_px[0], 192)
-        points = transform(track.landmarks_px[0].astype(np.float64), crop.matrix)
-        crops[role] = replace(crop, landmarks_px=points.astype(np.float32))
+    pictures = {"source": portrait(), "target": mirrored(portrait())}
+    crops = {role: portrait_crop(image) for role, image in pictures.items()}
     wanted = {role: crop for role, crop in crops.items() if role in needs}
     return GenerateRequest(**wanted, seed=seed)
+
+
+def portrait_crop(image: ImageArray | None = None) -> FaceCrop:
+    """The aligned face of the NASA portrait (or of `image`, a change of it), 192 px, with its landmarks."""
+    picture = portrait() if image is None else image
+    _, (track,) = portrait_clip(image=picture)
+    crop = faces.align(picture, track.landmarks_px[0], 192)
+    points = transform(track.landmarks_px[0].astype(np.float64), crop.matrix)
+    return replace(crop, landmarks_px=points.astype(np.float32))
 
 
 def mirrored(image: ImageArray) -> ImageArray:

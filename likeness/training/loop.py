@@ -246,7 +246,7 @@ class _Run:
             return None
         state.optimiser.step()
         if state.average is not None:
-            _follow(
+            follow(
                 state.average,
                 state.model,
                 min(config.average, (1 + state.step) / (10 + state.step)),
@@ -303,7 +303,7 @@ def _frozen_copy(model: torch.nn.Module) -> torch.nn.Module:
 
 
 @torch.no_grad()
-def _follow(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
+def follow(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
     """Move the average towards the model; counters and other whole numbers are copied."""
     pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
     moving = [(a, m) for a, m in pairs if a.is_floating_point()]
