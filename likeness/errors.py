@@ -11,7 +11,8 @@
     │   ├── DataError                       a manifest, split or crop pack that breaks its promise
     │   └── KeyStoreError                   missing, foreign, unreadable or badly kept keys and certificates
     ├── OutputError                exit 4   the result cannot be written
-    │   └── MarkError                       generated media would leave without its marks; nothing was left behind
+    │   ├── MarkError                       generated media would leave without its marks; nothing was left behind
+    │   └── IdentityError                   a result would show somebody else than it should; nothing was left behind
     ├── ConsentError               exit 6   nobody is generated without a consent record that covers it
     ├── MissingExtraError          exit 5   an optional part is not installed
     ├── ShapeError                 exit 1   a noun was built with the wrong array (a bug in a part)
@@ -79,6 +80,10 @@ class OutputError(LikenessError):
 
 class MarkError(OutputError):
     """Generated media would leave without its marks; nothing was left behind."""
+
+
+class IdentityError(OutputError):
+    """A result would show somebody else than it should; nothing was left behind."""
 
 
 class ConsentError(LikenessError):

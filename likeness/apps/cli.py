@@ -101,7 +101,8 @@ def detectors(
 def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe of recipes/.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder with manifest.csv and splits.csv (detectors, restorer, GANs).")
+        Path | None,
+        typer.Option(help="Folder with manifest.csv and splits.csv (detectors, restorer, GANs)."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Where the weights or the run go.")

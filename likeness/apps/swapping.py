@@ -37,6 +37,7 @@ class SwapRequest:
     touch_up: tuple[str, ...] = ()
     seed: int = 0
     detectors: bool = True
+    restore: bool = False
 
 
 def run_swap(request: SwapRequest) -> int:
@@ -133,6 +134,7 @@ def _options(request: SwapRequest) -> SwapOptions:
         last=last,
         merge=merge,
         touch_ups=tuple(_touch_up(text, merge) for text in request.touch_up),
+        restore=1.0 if request.restore else 0.0,
         seed=request.seed,
         detectors=request.detectors,
     )

@@ -32,6 +32,7 @@ from likeness.types import FactValue, FloatArray, ImageArray, Progress
 PANEL_PX = 320
 _LINE_PX = 20
 _ACROSS = 4
+_PAPER, _GRAIN = 150.0, 14.0  # levels of the paper that the whole picture lies on
 
 
 @dataclass(frozen=True)
@@ -187,27 +188,32 @@ def _sheet_wh(size_wh: tuple[int, int], cells: int) -> tuple[int, int]:
 
 
 def _whole_px(size_wh: tuple[int, int]) -> int:
-    """Height of the panel that shows the whole picture; of very wide and tall ones the middle."""
-    wide = _ACROSS * PANEL_PX
-    return int(np.clip(round(wide * size_wh[1] / size_wh[0]), wide // 2, 2 * wide))
+    """Height of the panel with the whole picture, which is shown at its own size or reduced."""
+    shown = _reduced_wh(size_wh)
+    return max(shown[1] + 2 * _LINE_PX, PANEL_PX)
+
+
+def _reduced_wh(size_wh: tuple[int, int]) -> tuple[int, int]:
+    """Never enlarged: an enlarged soft picture is so smooth that no watermark holds in it."""
+    scale = min(1.0, (_ACROSS - 1) * PANEL_PX / size_wh[0], 2 * _ACROSS * PANEL_PX / size_wh[1])
+    return max(1, round(size_wh[0] * scale)), max(1, round(size_wh[1] * scale))
 
 
 def _sheet(cells: Sequence[ImageArray], image: ImageArray) -> tuple[ImageArray, FloatArray]:
-    """Close-ups in rows, below them one picture as a whole, and where the watermark shall be stronger.
+    """Close-ups in rows, below them one picture as a whole on paper, and where the watermark shall be stronger.
 
-    A watermark drowns in pictures that repeat: the large one, which is there once, carries it. It lies below because a visible
-    label covers the lower edge.
+    A watermark drowns in pictures that repeat, and a worn picture may be too smooth to hold one: the grain of the paper, which is
+    there once and is always there, carries it.
     """
     filled = [*cells, *[cells[0]] * (-len(cells) % _ACROSS)]
     rows = [np.concatenate(filled[i : i + _ACROSS], axis=1) for i in range(0, len(filled), _ACROSS)]
     height, width = image.shape[:2]
     wide, tall = _ACROSS * PANEL_PX, _whole_px((width, height))
-    part_w, part_h = (
-        min(width, round(height * wide / tall)),
-        min(height, round(width * tall / wide)),
-    )
-    left, top = (width - part_w) // 2, (height - part_h) // 2
-    whole = _sized(image[top : top + part_h, left : left + part_w], (wide, tall))
+    grain = np.random.default_rng(0).normal(_PAPER, _GRAIN, (tall, wide, 1))
+    whole = np.broadcast_to(np.clip(np.rint(grain), 0, 255), (tall, wide, 3)).astype(np.uint8)
+    shown = _sized(image, _reduced_wh((width, height)))
+    left, top = (wide - shown.shape[1]) // 2, (tall - shown.shape[0]) // 2
+    whole[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
     sheet = np.ascontiguousarray(np.concatenate([*rows, whole], axis=0))
     emphasis = np.zeros(sheet.shape[:2], np.float32)
     emphasis[-tall:] = 1.0

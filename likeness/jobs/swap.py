@@ -38,6 +38,7 @@ from likeness.jobs.swap_options import SwapOptions, SwapPermit
 from likeness.jobs.swap_place import checked_place, opened, write_options
 from likeness.jobs.swap_quality import QualityWatch
 from likeness.jobs.swap_report import SwapReport, remove_old_report, write_swap_report
+from likeness.jobs.swap_restored import restorer_of, told_of_restorer, with_restoration
 from likeness.provenance.consent import require_consent
 from likeness.provenance.making import Making
 from likeness.provenance.writing import Written, write_marked
@@ -100,6 +101,8 @@ def swap(
     with ExitStack() as stack:
         clip = opened(target, options, stack)
         sources = [opened(path, options, stack) for path in options.sources]
+        restorer = restorer_of(options)
+        told_settings = _told(settings, options) | told_of_restorer(options, restorer)
         making = Making(
             generator=name,
             digital_source="compositeWithTrainedAlgorithmicMedia",
@@ -107,13 +110,13 @@ def swap(
             purpose=permit.purpose,
             today=permit.today,
             weights=pair.weights if pair else "",
-            **facts_of_job((clip, sources), _told(settings, options), permit.today),
+            **facts_of_job((clip, sources), told_settings, permit.today),
         )
         write = write_options(clip, options, progress)
         place = checked_place(out, (clip, options), making, permit.keys, write)
         kit = _kit(permit, options, pair)
         cast = _cast(kit, clip, sources, (name, settings), options, progress)
-        replacements = cast.replacements
+        replacements = with_restoration(cast.replacements, restorer)
         if any(c.occluders for c in (options.merge, *(t[2] for t in options.touch_ups))):
             replacements = tuple(replace(r, usual=learned_usual(clip, r)) for r in replacements)
         plan = FramesPlan(

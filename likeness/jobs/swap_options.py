@@ -48,6 +48,7 @@ class SwapOptions:
         merge: see `MergeConfig`.
         touch_ups: (first, end, settings): frames that are merged with other settings.
         smoothing: of the landmarks over time.
+        restore: share of what the generator `restore` adds to every generated face before it is merged; 0 = it is not asked.
         seed: of the generators and the grain.
         threads: of the networks; 0 = one per physical core.
         detectors: whether the report asks our own detectors about the unmarked frames.
@@ -65,6 +66,7 @@ class SwapOptions:
     merge: MergeConfig = field(default_factory=MergeConfig)
     touch_ups: tuple[tuple[int, int, MergeConfig], ...] = ()
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    restore: float = 0.0
     seed: int = 0
     threads: int = 0
     detectors: bool = True
@@ -77,6 +79,8 @@ class SwapOptions:
             raise UsageError(
                 f"--frames: expected A:B with 0 <= A < B, got {self.first}:{self.last}"
             )
+        if not 0.0 <= self.restore <= 1.0:
+            raise UsageError(f"restore: expected a share within 0-1, got {self.restore}")
         if self.model is not None and self.sources:
             raise UsageError(
                 "a trained model holds its source already: give --model or --source, not both"
