@@ -19,9 +19,10 @@ from likeness.data.layouts import read_layout
 from likeness.errors import OutputError, UsageError
 from likeness.jobs.bench import BenchOptions, BenchResults, bench
 from likeness.jobs.bench_detectors import FUSED, is_external
-from likeness.jobs.bench_models import read_model
+from likeness.jobs.bench_models import drawing_run, read_model
 from likeness.jobs.bench_page import bench_head, bench_sections
 from likeness.jobs.bench_rows import BenchRow
+from likeness.jobs.bench_synthesis import FaceGenerator, face_generators
 from likeness.jobs.clip_swaps import SwapModel
 from likeness.report import write_html
 from likeness.report.bench_html import render_bench_html
@@ -65,6 +66,7 @@ def run_bench(request: BenchRequest) -> None:
         limit=request.limit,
         clip_frames=request.clip_frames,
         models=_models(request, role_file),
+        faces=_face_generators(request),
         role_file=role_file,
         store=request.scores,
         processes=request.processes,
@@ -186,7 +188,15 @@ def _models(request: BenchRequest, role_file: Path | None) -> tuple[SwapModel, .
     if not request.matrix:
         raise UsageError("--model: trained swaps are measured by --matrix only; give both")
     items = read_layout(request.data, role_file).items
-    return tuple(read_model(text, items) for text in request.models)
+    return tuple(read_model(t, items) for t in request.models if drawing_run(t) is None)
+
+
+def _face_generators(request: BenchRequest) -> tuple[FaceGenerator, ...]:
+    """What draws whole faces: the installed ones, and those of --model."""
+    if not request.matrix:
+        return ()
+    runs = [run for text in request.models if (run := drawing_run(text)) is not None]
+    return tuple(face_generators({name: (part, folder) for name, part, folder in runs}))
 
 
 def _show(name: str, rows: Sequence[BenchRow]) -> None:

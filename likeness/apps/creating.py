@@ -80,6 +80,9 @@ def swap(
     touch_up: Annotated[
         list[str] | None, typer.Option(help="A:B,KEY=VALUE: merge these frames otherwise.")
     ] = None,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Restore every generated face before it is merged.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     detectors: Annotated[bool, typer.Option(help="Ask our detectors for the report.")] = True,
 ) -> None:
@@ -90,9 +93,90 @@ def swap(
     request = SwapRequest(
         target, out, model, minutes=minutes, generator=generator, purpose=purpose, person=person,
         frames=frames, touch_up=tuple(touch_up or ()), seed=seed, detectors=detectors,
-        **{name: tuple(values or ()) for name, values in lists.items()},  # type: ignore[arg-type]
+        restore=restore, **{name: tuple(values or ()) for name, values in lists.items()},  # type: ignore[arg-type]
     )  # fmt: skip
     raise typer.Exit(run_swap(request))
+
+
+@create_app.command()
+def synthesise(
+    *,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="New folder, or the film of --interpolate.")
+    ],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many people.")] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first; the others follow.")] = 0,
+    generator: Annotated[str, typer.Option(help="Default: light_gan.")] = "",
+    model: Annotated[
+        Path | None, typer.Option(help="Run folder of likeness train; default: the shipped one.")
+    ] = None,
+    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the generator.")] = None,
+    truncation: Annotated[
+        float, typer.Option(help="0-1: less varied, more like the mean face.")
+    ] = 1.0,
+    size: Annotated[int, typer.Option(help="Side of the pictures, px; enlarged to it.")] = 256,
+    interpolate: Annotated[
+        tuple[int, int] | None, typer.Option(help="A film from one seed to another.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, help="Of the film, 25 per second.")] = 60,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Also show the training faces most like them.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(help="Data folder for --nearest.")] = None,
+    role_file: Annotated[Path | None, typer.Option(help="CSV that corrects its roles.")] = None,
+    purpose: Annotated[str, typer.Option(help="What the people may be used for.")] = "research",
+    expires: Annotated[
+        str | None, typer.Option(help="Last day of their records; default: in a year.")
+    ] = None,
+) -> None:
+    """Make marked pictures of people who do not exist, each with a consent record that later commands take.
+
+    Nobody is shown, so no consent record is needed. --nearest shows real people of a data set: that sheet is for
+    yourself.
+    """
+    from likeness.apps.synthesising import SynthesiseRequest, run_synthesise
+
+    request = SynthesiseRequest(
+        out, count, seed, generator, model, option=tuple(option or ()), truncation=truncation, size=size,
+        interpolate=interpolate, frames=frames, nearest=nearest, data=data, role_file=role_file,
+        purpose=purpose, expires=expires,
+    )  # fmt: skip
+    raise typer.Exit(run_synthesise(request))
+
+
+@create_app.command()
+def restore(
+    picture: Annotated[Path, typer.Argument(help="A worn picture with faces.")],
+    *,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where the result goes.")],
+    consent: Annotated[
+        list[Path] | None, typer.Option(help="Consent record; one for everybody in it.")
+    ] = None,
+    purpose: Annotated[str | None, typer.Option(help="What for; default: the records'.")] = None,
+    mode: Annotated[
+        str, typer.Option(help="restore, superres, denoise, deblur or jpeg.")
+    ] = "restore",
+    strength: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the change that is made.")
+    ] = 1.0,
+    dictionaries: Annotated[
+        bool, typer.Option("--dictionaries", help="Add averaged detail of eyes, nose and mouth.")
+    ] = False,
+    model: Annotated[Path | None, typer.Option(help="Run folder of a restorer of yours.")] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Write every mode side by side, with figures.")
+    ] = False,
+    reference: Annotated[
+        Path | None, typer.Option(help="With --compare: a clean picture to measure against.")
+    ] = None,
+) -> None:
+    """Clean up a worn picture of people who agreed. Restored detail is invented; the result is marked."""
+    from likeness.apps.restoring import RestoreRequest, run_restore
+
+    request = RestoreRequest(
+        picture, out, tuple(consent or ()), purpose, mode, strength, dictionaries, model, compare, reference
+    )  # fmt: skip
+    raise typer.Exit(run_restore(request))
 
 
 @create_app.command()

@@ -36,7 +36,9 @@ def bench(
     ] = False,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=RUN[:PERSON], a trained swap for the matrix; repeat."),
+        typer.Option(
+            help="NAME=RUN[:PERSON], a run for the matrix: a trained swap, or one that draws faces."
+        ),
     ] = None,
     weights: Annotated[
         list[Path] | None,

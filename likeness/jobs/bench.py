@@ -38,6 +38,7 @@ from likeness.jobs.bench_matrix import (
 )
 from likeness.jobs.bench_parts import alarm_lines, area_lines, bin_lines, control_lines
 from likeness.jobs.bench_rows import BenchRow, Judge, Line, checked, set_rows
+from likeness.jobs.bench_synthesis import FaceGenerator, face_cells, face_works
 from likeness.jobs.clip_material import ClipPlan
 from likeness.jobs.clip_swaps import SwapModel
 from likeness.jobs.judge import shipped_calibration
@@ -51,6 +52,8 @@ from likeness.types import Progress
 
 MIN_FILES = 20
 CURVE_POINTS = 80
+FACES = 400
+"""Real stills at most that drawn faces of the matrix are told from."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class BenchOptions:
         role: role of the files; test unless you are choosing between models.
         limit: at most this many items of a source, evenly spread over the list; None = all.
         models: trained swaps for the matrix.
+        faces: generators of whole faces for the matrix.
         clip_frames: at most so many neighbouring frames of a clip of the matrix; half of them are one stretch.
         role_file: CSV that corrects the roles of unlabelled identities.
         cache: folder for found faces; None = none.
@@ -79,6 +83,7 @@ class BenchOptions:
     role: str = "test"
     limit: int | None = None
     models: tuple[SwapModel, ...] = ()
+    faces: tuple[FaceGenerator, ...] = ()
     clip_frames: int = ClipPlan.frames
     role_file: Path | None = None
     cache: Path | None = Path("runs/faces")
@@ -181,8 +186,8 @@ def bench(data: Path, options: BenchOptions, progress: Progress | None = None) -
             build_measured(name, own)
     run = _Run(layout, options, judge, asked, ScoreStore(options.store), progress)
     measured = {s.name: _run_set(run, s) for s in sets}
-    clips = _run_clips(run) if options.matrix else []
-    return _results(run, sets, measured, clips)
+    made = [*_run_clips(run), *_run_faces(run)] if options.matrix else []
+    return _results(run, sets, measured, made)
 
 
 def _run_set(run: _Run, test_set: TestSet) -> list[Scored]:
@@ -231,12 +236,23 @@ def _run_clips(run: _Run) -> list[Scored]:
     return run.scored(works, run.asked, "clips of the matrix")
 
 
+def _run_faces(run: _Run) -> list[Scored]:
+    """Drawn faces against the real stills that were measured already."""
+    asked = {label: w for label, w in run.asked.items() if not needs_neighbours(w[0])}
+    stills = [k for k in run.faces.values() if k.item.kind == "face" and not k.item.label]
+    chosen = {i.path for i in evenly([k.item for k in stills], FACES)}
+    known = [k for k in stills if k.item.path in chosen]
+    works = face_works(run.layout.folder, known, run.options.faces)
+    return run.scored(works, asked, "drawn faces of the matrix")
+
+
 def _results(
-    run: _Run, sets: Sequence[TestSet], measured: Mapping[str, list[Scored]], clips: list[Scored]
+    run: _Run, sets: Sequence[TestSet], measured: Mapping[str, list[Scored]], made: list[Scored]
 ) -> BenchResults:
     judge, items = run.judge, {i.path: i for i in run.layout.items}
     labels = list(judge.wanted)
-    cells: list[Cell] = [*still_cells(measured), *clip_cells(clips, items)]
+    clips, drawn = [s for s in made if s.clip], [s for s in made if not s.clip]
+    cells: list[Cell] = [*still_cells(measured), *clip_cells(clips, items), *face_cells(drawn)]
     rows: list[BenchRow] = []
     for test_set in sets:
         audits = (*_audit(measured[test_set.name]), _file_audit(run, test_set))

@@ -1,15 +1,16 @@
-"""Trained swaps for the benchmark's matrix: which person's clips a run puts its source's face into."""
+"""Runs for the benchmark's matrix: which person's clips a trained swap puts its source's face into, and what draws faces."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from likeness import registry
 from likeness.data.face_rows import read_manifest
 from likeness.data.manifest import Item
 from likeness.errors import DataError, UsageError
 from likeness.jobs.clip_swaps import SwapModel, may_swap
-from likeness.training.run_folder import read_about
+from likeness.training.run_folder import ABOUT, read_about
 
 
 def read_model(text: str, items: Sequence[Item]) -> SwapModel:
@@ -34,6 +35,19 @@ def read_model(text: str, items: Sequence[Item]) -> SwapModel:
             f"--model {name}: no clip of {model.group!r} in the data, or its terms do not cover swaps"
         )
     return model
+
+
+def drawing_run(text: str) -> tuple[str, str, Path] | None:
+    """Name, generator and folder of `NAME=RUN` where the run draws or restores whole faces; None for any other text."""
+    name, _, rest = text.partition("=")
+    folder = Path(rest)
+    if not name or not (folder / ABOUT).is_file():
+        return None
+    part = str(read_about(folder).get("generator", ""))
+    known = registry.parts("generators").get(part)
+    if known is None or not (known.info.get("synthesises") or part == "restore"):
+        return None
+    return name, part, folder
 
 
 def _target_group(run: Path, items: Sequence[Item]) -> str:

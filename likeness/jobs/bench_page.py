@@ -214,7 +214,10 @@ def _matrix(results: BenchResults) -> BenchSection:
     tables = []
     own = [line for line in results.matrix if line.facts["main"]]
     if own:
-        note = "Clips are judged by all of their faces, sets of files by eight frames of the main face."
+        note = (
+            "Clips are judged by all of their faces, sets of files by eight frames of the main face; drawn faces (faces) "
+            "and the real ones that they are told from are of one size and quality."
+        )
         tables.append(_matrix_table(own, "", note))
     for level, title in (("track", "Main faces of clips"), ("image", "Single frames of clips")):
         own = [x for x in results.matrix if x.keys["level"] == level and not x.facts["main"]]

@@ -69,7 +69,7 @@ class Outcome:
 Run = Callable[[Task, Tell], Outcome]
 KINDS = ("detect", "robustness", "pdf")
 SHOW_NAME = frozenset({"pdf"})
-STUDIO_KINDS = ("consent", "extract", "pair", "train", "swap")
+STUDIO_KINDS = ("consent", "extract", "pair", "train", "swap", "synthesise")
 """Lined up by the pages of the studio only: they are no kinds that a request may name."""
 NEEDS_TORCH = frozenset({"train"})
 """They map far more address space than they use: only their resident memory is watched."""

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from likeness.apps.web import studio_pairs, uploads
+from likeness.apps.web import studio_pairs, studio_synthetic, uploads
 from likeness.apps.web.problems import PLAIN, Problem
 from likeness.apps.web.services import Services
 from likeness.apps.web.settings import MIB
@@ -44,6 +44,7 @@ def router(services: Services) -> APIRouter:
     _people(routes, desk, pages)
     _faces(routes, desk, pages)
     studio_pairs.add(routes, desk, pages)
+    studio_synthetic.add(routes, desk, pages)
     return routes
 
 

@@ -34,6 +34,10 @@ def run_of(kind: str) -> Run:
         from likeness.apps.web import run_train
 
         return run_train.run
+    if kind == "synthesise":
+        from likeness.apps.web import run_synthesise
+
+        return run_synthesise.run
     from likeness.apps.web import run_swap
 
     return run_swap.run

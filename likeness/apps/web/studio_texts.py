@@ -6,6 +6,7 @@ from typing import Any, Final
 
 STUDIO: Final[dict[str, dict[str, Any]]] = {
     "home": {
+        "synthetic": "Somebody who does not exist",
         "title": "Studio",
         "lead": "Swap one person’s face for another’s: with the consent of both, marked, and measured by our own detectors.",
         "people": "People",
