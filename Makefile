@@ -21,8 +21,9 @@ typecheck: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
+# One thread in each of the two processes: more would only wait for one another.
 suite: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 13) else "Likeness needs Python 3.11 or 3.12; use make PYTHON=python3.11")'

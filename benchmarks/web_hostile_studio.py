@@ -11,11 +11,13 @@ PAGES = (
     "/studio/people/{id}/reference/1", "/studio/people/{id}/footage/clip.mp4", "/studio/pairs/{id}", "/studio/pairs/{id}/delete",
     "/studio/pairs/{id}/training", "/studio/pairs/{id}/forget-run", "/studio/pairs/{id}/previews/step_000000060.png",
     "/studio/swaps/{id}", "/studio/swaps/{id}/delete", "/studio/swaps/{id}/result", "/studio/swaps/{id}/report.html",
+    "/studio/synthetic/{id}", "/studio/synthetic/{id}/person_0007.png", "/studio/synthetic/{id}/record/7",
 )  # fmt: skip
 ACTIONS = (
     "/studio/people/{id}/delete", "/studio/people/{id}/extract", "/studio/people/{id}/faces", "/studio/jobs/{id}/cancel",
     "/studio/pairs/{id}/report", "/studio/pairs/{id}/delete", "/studio/pairs/{id}/train", "/studio/pairs/{id}/stop",
     "/studio/pairs/{id}/forget-run", "/studio/pairs/{id}/swap", "/studio/swaps/{id}/delete",
+    "/studio/synthetic/{id}/cancel", "/studio/synthetic/{id}/delete",
 )  # fmt: skip
 UPLOADS = ("/studio/consent", "/studio/files")
 PAIRING = "/studio/pairs"
@@ -90,6 +92,15 @@ def wrong_fields(known: Known) -> Iterator[tuple[str, bytes]]:
     yield "a pair of nobody", post(known, PAIRING, b"source=" + UNKNOWN.encode() + b"&target=x")
     yield "half a pair", post(known, PAIRING, b"source=x")
     yield "10,000 faces", post(known, f"/studio/people/{UNKNOWN}/faces", b"drop=a&" * 10_000)
+    for count in (b"0", b"-1", b"1000000", b"x", b""):
+        yield (
+            f"{count!r} people",
+            post(known, "/studio/synthetic", b"seed=1&generator=light_gan&count=" + count),
+        )
+    yield (
+        "a generator of a page",
+        post(known, "/studio/synthetic", b"count=1&seed=1&generator=restore"),
+    )
     yield "page -1", http(known, "GET", f"/studio/people/{UNKNOWN}/faces?page=-1")
 
 
