@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from likeness.data.warps import WarpConfig
 from likeness.errors import ConfigError
 from likeness.registry import config_from
 from likeness.training.losses import LossConfig
+from likeness.training.recipe_settings import RecipeSettings
 
 if TYPE_CHECKING:
     from likeness.networks.autoencoder_blocks import SwapNetwork
@@ -100,7 +100,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class RunSettings:
+class RunSettings(RecipeSettings):
     """A whole recipe, resolved.
 
     Attributes:
@@ -111,22 +111,13 @@ class RunSettings:
         losses: see `likeness.training.losses.LossConfig`.
     """
 
+    not_identity = _NOT_IDENTITY
+
     generator: str
     network: Mapping[str, Any]
     training: TrainingConfig
     warp: WarpConfig
     losses: LossConfig = field(default_factory=LossConfig)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for run.json."""
-        return dict(json.loads(json.dumps(asdict(self))))
-
-    def identity(self) -> str:
-        """JSON of what a checkpoint belongs to: everything but how long the run may take and what it reports."""
-        facts = self.as_dict()
-        for key in _NOT_IDENTITY:
-            del facts["training"][key]
-        return json.dumps(facts, sort_keys=True)
 
 
 def resolve(

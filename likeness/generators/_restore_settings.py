@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from likeness.data.aligned_faces import FaceCut
@@ -12,6 +11,7 @@ from likeness.data.restoration_pairs import WearConfig
 from likeness.errors import ConfigError
 from likeness.registry import config_from
 from likeness.training.losses import LossConfig
+from likeness.training.recipe_settings import RecipeSettings
 
 _SECTIONS = ("network", "faces", "wear", "training", "losses", "components")
 _NOT_IDENTITY = ("minutes", "measure_every_s", "checkpoint_every_s", "device", "stores", "packs")
@@ -120,7 +120,7 @@ class ComponentFit:
 
 
 @dataclass(frozen=True)
-class RestoreSettings:
+class RestoreSettings(RecipeSettings):
     """A whole recipe, resolved.
 
     Attributes:
@@ -132,24 +132,15 @@ class RestoreSettings:
         components: see `ComponentFit`.
     """
 
+    not_identity = _NOT_IDENTITY
+    tables_apart = ("components",)
+
     network: NetworkConfig
     faces: FaceCut
     wear: WearConfig
     training: TrainingConfig
     losses: LossConfig
     components: ComponentFit
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for run.json."""
-        return dict(json.loads(json.dumps(asdict(self))))
-
-    def identity(self) -> str:
-        """JSON of what a checkpoint belongs to: everything but how long the run may take and where things are kept."""
-        facts = self.as_dict()
-        del facts["components"]
-        for key in _NOT_IDENTITY:
-            del facts["training"][key]
-        return json.dumps(facts, sort_keys=True)
 
 
 def resolve(recipe: Mapping[str, Any]) -> RestoreSettings:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from likeness.errors import ConfigError
 from likeness.registry import config_from
+from likeness.training.recipe_settings import RecipeSettings
 
 if TYPE_CHECKING:
     from likeness.training.adversarial import Adversaries, DuelRules
@@ -123,7 +123,7 @@ class SynthesisTraining:
 
 
 @dataclass(frozen=True)
-class SynthesisSettings:
+class SynthesisSettings(RecipeSettings):
     """A whole recipe, resolved.
 
     Attributes:
@@ -133,21 +133,12 @@ class SynthesisSettings:
         training: see `SynthesisTraining`.
     """
 
+    not_identity = _NOT_IDENTITY
+
     generator: str
     network: Mapping[str, Any]
     discriminator: Mapping[str, Any]
     training: SynthesisTraining
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for run.json."""
-        return dict(json.loads(json.dumps(asdict(self))))
-
-    def identity(self) -> str:
-        """JSON of what a checkpoint belongs to: everything but how long the run may take and what it reports."""
-        facts = self.as_dict()
-        for key in _NOT_IDENTITY:
-            del facts["training"][key]
-        return json.dumps(facts, sort_keys=True)
 
 
 def resolve(

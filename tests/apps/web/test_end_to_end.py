@@ -21,6 +21,7 @@ from likeness.apps.web.server import create_app
 from likeness.apps.web.settings import Settings
 from likeness.jobs.demo import moved
 from likeness.provenance.keys import KeyStore
+from tests.apps.web.accessibility import check_accessible
 from tests.apps.web.workbench import wait
 from tests.media.drawn_media import encode_picture, encode_video
 
@@ -47,18 +48,7 @@ class Story:
         self.page.goto(self.address + path)
 
     def accessible(self) -> None:
-        """No serious or critical finding of axe-core, nothing wider than the window."""
-        axe = pytest.importorskip(
-            "axe_playwright_python.sync_playwright", reason="axe-core is in it"
-        )
-        found = axe.Axe().run(self.page).response["violations"]
-        grave = [
-            f"{v['id']}: {v['nodes'][0]['target']}"
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert not grave
-        assert not self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        check_accessible(self.page)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from likeness.apps.web.server import create_app
 from likeness.apps.web.settings import Settings
 from likeness.provenance import read_credentials
 from likeness.provenance.keys import KeyStore
+from tests.apps.web.accessibility import check_accessible
 from tests.apps.web.workbench import wait
 from tests.media.drawn_media import encode_picture, encode_video
 
@@ -60,18 +61,7 @@ class Story:
         assert self.page.locator(".work.tone-error").count() == 0, self.page.inner_text("main")
 
     def accessible(self) -> None:
-        """No serious or critical finding of axe-core, nothing wider than the window."""
-        axe = pytest.importorskip(
-            "axe_playwright_python.sync_playwright", reason="axe-core is in it"
-        )
-        found = axe.Axe().run(self.page).response["violations"]
-        grave = [
-            f"{v['id']}: {v['nodes'][0]['target']}"
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert not grave
-        assert not self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        check_accessible(self.page)
 
 
 @pytest.fixture(scope="module")
