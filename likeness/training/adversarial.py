@@ -23,9 +23,9 @@ from torch.nn import functional
 
 from likeness.errors import LikenessError
 from likeness.training.augmentation import KINDS, augmented
+from likeness.training.averaging import follow
 from likeness.training.checkpoints import TrainingState, latest, restore, write
 from likeness.training.feeding import Batches, Feeder
-from likeness.training.loop import follow
 from likeness.types import Progress
 
 Rule = Literal["hinge", "non_saturating"]

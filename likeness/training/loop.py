@@ -8,7 +8,6 @@ stops a run, and says when to write a checkpoint; neither changes a bit of what 
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
@@ -21,9 +20,11 @@ import numpy as np
 import torch
 
 from likeness.errors import LikenessError
+from likeness.training.averaging import follow, frozen_copy
 from likeness.training.checkpoints import TrainingState, latest, restore, write
 from likeness.training.feeding import Batches, Feeder
 from likeness.training.processes import ALONE, Processes
+from likeness.training.sharpness import worst_nearby
 from likeness.types import IndexArray, Progress
 
 LossFunction = Callable[[Any, Any], torch.Tensor]
@@ -71,6 +72,9 @@ class FitConfig:
             step * accumulate * processes.count.
         precision: `bfloat16` runs the loss under autocast; weights and optimiser stay float32.
         average: decay of a moving average of the weights (0 = none kept), reached gradually in the first steps.
+        flat: how far to look for a worse loss nearby before stepping: sharpness-aware minimisation (Foret et al., ICLR
+            2021), the norm of the step to the worst neighbour; 0 = plain steps. Twice the arithmetic of a step.
+        flat_from: step from which `flat` counts; late is enough (Zhou et al., ICLR 2025).
         limit_s: training time after which the run stops, all processes together; 0 = none.
         rollbacks: how often a run whose loss is no number may go back to its last checkpoint, to go on from there
             with other batches at half the learning rate.
@@ -91,6 +95,8 @@ class FitConfig:
     accumulate: int = 1
     precision: Literal["float32", "bfloat16"] = "float32"
     average: float = 0.0
+    flat: float = 0.0
+    flat_from: int = 0
     limit_s: float = 0.0
     rollbacks: int = 0
     prefetch: int = 0
@@ -197,7 +203,7 @@ class _Run:
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.loss_fn = config, loss_fn
-        average = _frozen_copy(model) if config.average else None
+        average = frozen_copy(model) if config.average else None
         self.state = TrainingState(model, config.optimiser(model.parameters()), average)
         self.identity = {"run": config.run, "seed": config.seed}
         newest = latest(config.out)
@@ -227,15 +233,7 @@ class _Run:
         rate = config.learning_rate(state.step) * 0.5**state.rollbacks
         for group in state.optimiser.param_groups:
             group["lr"] = rate * group.get("rate_scale", 1.0)
-        state.optimiser.zero_grad(set_to_none=True)
-        total = 0.0
-        for number in range(config.accumulate):
-            place = (state.step * config.accumulate + number) * processes.count + processes.rank
-            batch = self.feeder.get(place, state.rollbacks)
-            with self._precision():
-                loss = self.loss_fn(state.model, batch) / config.accumulate
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
+        total = self._gradients(batches := self._taken())
         processes.average_gradients(state.model)
         total = processes.mean(total, next(state.model.parameters()))
         norm = float(
@@ -244,6 +242,8 @@ class _Run:
         if not (math.isfinite(total) and math.isfinite(norm)):
             self._go_back(total, norm)
             return None
+        if config.flat and state.step >= config.flat_from:
+            self._look_around(batches)
         state.optimiser.step()
         if state.average is not None:
             follow(
@@ -253,6 +253,33 @@ class _Run:
             )
         state.step += 1
         return total
+
+    def _taken(self) -> list[Any]:
+        """The batches of this step and this process."""
+        state, config, processes = self.state, self.config, self.config.processes
+        first = state.step * config.accumulate
+        places = [(first + n) * processes.count + processes.rank for n in range(config.accumulate)]
+        return [self.feeder.get(place, state.rollbacks) for place in places]
+
+    def _gradients(self, batches: list[Any]) -> float:
+        """Put the mean gradient of the batches into the parameters; their mean loss."""
+        self.state.optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for batch in batches:
+            with self._precision():
+                loss = self.loss_fn(self.state.model, batch) / len(batches)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        return total
+
+    def _look_around(self, batches: list[Any]) -> None:
+        """Replace the gradient by that of the worst place nearby."""
+        with worst_nearby(self.state.model, self.config.flat):
+            self._gradients(batches)
+        self.config.processes.average_gradients(self.state.model)
+        torch.nn.utils.clip_grad_norm_(
+            self.state.model.parameters(), self.config.clip_norm or math.inf
+        )
 
     def checkpoint(self, last: bool) -> None:
         """Write one if it is due by steps or by the clock, or if the run ends."""
@@ -295,19 +322,3 @@ def _watched(watch: Watcher, run: _Run, loss: float) -> bool:
         stop = watch(Moment(state.step, run.seconds(), loss, model))
     state.model.train()
     return bool(stop)
-
-
-def _frozen_copy(model: torch.nn.Module) -> torch.nn.Module:
-    average = copy.deepcopy(model).eval()
-    return average.requires_grad_(False)
-
-
-@torch.no_grad()
-def follow(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
-    """Move the average towards the model; counters and other whole numbers are copied."""
-    pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
-    moving = [(a, m) for a, m in pairs if a.is_floating_point()]
-    torch._foreach_lerp_([a for a, _ in moving], [m for _, m in moving], 1.0 - decay)
-    for a, m in pairs:
-        if not a.is_floating_point():
-            a.copy_(m)

@@ -70,6 +70,7 @@ def everything(out: Path, progress=None, **changes):
         moment.model.eval()
 
     options = {"average": 0.9, "accumulate": 2, "precision": "bfloat16", "prefetch": 3}
+    options |= {"flat": 0.02, "flat_from": 10}
     result = fit(model, loss_fn, batches, config(out, **{**options, **changes}), progress, watch)
     return model.state_dict(), result
 
