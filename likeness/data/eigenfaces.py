@@ -13,7 +13,7 @@ import numpy as np
 
 from likeness import weights
 from likeness.errors import DataError, WeightsError
-from likeness.types import FloatArray, ImageArray, check_array
+from likeness.types import DoubleArray, FloatArray, ImageArray, check_array
 
 SIZE_PX = 64
 MARGIN = 0.08
@@ -73,8 +73,6 @@ class Eigenfaces:
         Returns:
             (H, W, 3) uint8 RGB; beyond the square round the face it is the picture itself.
         """
-        import cv2
-
         from likeness.faces import align
 
         crop = align(image, landmarks_px, SIZE_PX, MARGIN)
@@ -82,14 +80,23 @@ class Eigenfaces:
         flat = crop.image.reshape(-1).astype(np.float32) - self.mean
         drawn = self.mean + (used @ flat) @ used
         face = np.clip(np.rint(drawn), 0, 255).astype(np.uint8).reshape(SIZE_PX, SIZE_PX, 3)
-        size_wh = (image.shape[1], image.shape[0])
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        # The border is repeated far outwards, so that no blend can meet the end of the square.
-        moved = cv2.warpAffine(
-            face, crop.matrix, size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
-        inside = np.full((SIZE_PX, SIZE_PX), 255, np.uint8)
-        covered = cv2.warpAffine(
-            inside, crop.matrix, size_wh, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        )
-        return np.where(covered[..., None] > 127, moved, image)
+        return laid_over(image, face, crop.matrix)
+
+
+def laid_over(image: ImageArray, face: ImageArray, matrix: DoubleArray) -> ImageArray:
+    """A picture with a drawn face in its place; beyond the square round the face it is the picture itself.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        face: (S, S, 3) uint8 RGB.
+        matrix: (2, 3) from picture to face pixels.
+    """
+    import cv2
+
+    side, size_wh = len(face), (image.shape[1], image.shape[0])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    # The border is repeated far outwards, so that no blend can meet the end of the square.
+    moved = cv2.warpAffine(face, matrix, size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    inside = np.full((side, side), 255, np.uint8)
+    covered = cv2.warpAffine(inside, matrix, size_wh, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.where(covered[..., None] > 127, moved, image)

@@ -18,8 +18,14 @@ from likeness.data.known_faces import KnownFace, known_faces
 from likeness.data.manifest import read_items, select_items
 from likeness.detectors import _self_blended_network_training as network
 from likeness.detectors._cue import spread
+from likeness.detectors._self_blended_reconstruction_training import (
+    Reconstruction,
+    Redrawing,
+    redrawn,
+    trained,
+)
 from likeness.detectors._self_blended_twins import KINDS, Draws
-from likeness.detectors._self_blended_views_training import Seen, seen_of
+from likeness.detectors._self_blended_views_training import Seen, Source, seen_of
 from likeness.errors import ConfigError
 from likeness.networks.convolutions import Shipped
 from likeness.networks.self_blended import SelfBlendedNet
@@ -43,6 +49,7 @@ class TrainingConfig:
         twins_per_face: pseudo-fakes of each face.
         degraded_share: share of pairs that are degraded (both members alike).
         kinds: which pseudo-fakes it learns from; empty = all.
+        redraw_steps: of the autoencoder that draws faces again.
         select_faces: at most this many faces of role `select` draw the curve.
         seed: fixes every draw, the initialisation and the batches.
         steps: optimiser steps.
@@ -54,6 +61,8 @@ class TrainingConfig:
         obvious: share of the steps with obvious fakes only; see `Curriculum`.
         by_loss: whether hard kinds then come more often.
         drop_share: of the hard-positive adversary; 0 = none.
+        flat: radius of sharpness-aware minimisation in the last steps, see `likeness.training.FitConfig`; 0 = none.
+        flat_share: share of the steps, the last ones, in which it counts.
         curve_every_steps: between two points of the curve.
         checkpoint_every_s: seconds between checkpoints.
         role_file: CSV that corrects the roles of unlabelled identities; empty = none.
@@ -66,6 +75,7 @@ class TrainingConfig:
     twins_per_face: int = 2
     degraded_share: float = 0.5
     kinds: tuple[str, ...] = ()
+    redraw_steps: int = 1200
     select_faces: int = 400
     seed: int = 11
     steps: int = 3600
@@ -77,6 +87,8 @@ class TrainingConfig:
     obvious: float = 0.15
     by_loss: bool = True
     drop_share: float = 0.0
+    flat: float = 0.0
+    flat_share: float = 0.15
     curve_every_steps: int = 200
     checkpoint_every_s: float = 120.0
     role_file: str = ""
@@ -141,11 +153,27 @@ def prepared(config: TrainingConfig, data: Path, progress: Progress | None = Non
     faces, others = (_faces(data, config, role, progress) for role in ("train", "select"))
     some = [others[i] for i in spread(len(others), config.select_faces)]
     draws = Draws(config.seed, config.twins_per_face, config.degraded_share, config.kinds)
-    packs = Path(config.packs)
-    check = seen_of(data, some, Draws(config.seed + 1, 1, 0.5), packs, progress)
-    seen = seen_of(data, faces, draws, packs, progress)
+    source = _source(data, faces, config, progress)
+    check = seen_of(data, some, Draws(config.seed + 1, 1, 0.5), source, progress)
+    seen = seen_of(data, faces, draws, source, progress)
     people = hashlib.sha256("".join(f.item.sha256 for f in faces).encode()).hexdigest()
     return Prepared(config, seen, check, _sample(data, some[:4]), people)
+
+
+def _source(
+    data: Path, faces: Sequence[KnownFace], config: TrainingConfig, progress: Progress | None
+) -> Source:
+    """Where twins come from; the autoencoder learns when the first face is to be drawn."""
+    settings = Reconstruction(config.redraw_steps)
+    networks: list[Redrawing] = []
+
+    def draw(some: Sequence[KnownFace]) -> ImageArray:
+        if not networks:
+            place = Path(config.run) / "redrawing"
+            networks.append(trained(data, faces, settings, place, progress))
+        return redrawn(networks[0], data, some, progress)
+
+    return Source(Path(config.packs), settings.digest(faces), draw)
 
 
 def taught(
@@ -182,6 +210,8 @@ def _settings(config: TrainingConfig, run: str) -> FitConfig:
         run=run,
         precision=config.precision,  # type: ignore[arg-type]
         average=config.average,
+        flat=config.flat,
+        flat_from=round(config.steps * (1.0 - config.flat_share)),
         prefetch=2,
     )
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from likeness.data import blends
 from likeness.data.degradations import Step, degrade, random_degradation
-from likeness.data.eigenfaces import MARGIN, Eigenfaces
+from likeness.data.eigenfaces import MARGIN, Eigenfaces, laid_over
 from likeness.data.eigenfaces import SIZE_PX as DRAWN_PX
 from likeness.data.known_faces import KnownFace, load_images
 from likeness.data.masks import boundary
@@ -33,17 +33,22 @@ KINDS = (
     "warp_blur",
     "soft_face",
     "reconstruction",
+    "autoencoder",
 )
-SHARES = (0.40, 0.15, 0.15, 0.10, 0.08, 0.12)
-"""Of the kinds: those of the engine, then faces of 32 to 128 px in the place of sharper ones and faces from a few hundred
-numbers, as small networks leave them."""
+SHARES = (0.34, 0.14, 0.14, 0.09, 0.07, 0.06, 0.16)
+"""Of the kinds: those of the engine, then faces of 32 to 128 px in the place of sharper ones, faces from a few hundred
+numbers, and faces drawn again by the network of a swap."""
 ENGINE_CONFIG = PseudoFakeConfig()
 SOFT = PseudoFakeConfig(Shares(0.0, 0.0, 0.0, 1.0), target_p=0.0, warp_size_px=(32, 128))
 REDRAWN = PseudoFakeConfig(
     Shares(0.0, 0.0, 1.0, 0.0), ratios=(0.75, 1.0, 1.0), relight_p=0.0, match_softness=False
 )
 _DONOR_CANDIDATES = 100
-_H264_SHARE, _SHARPENED_SHARE, _SOFTENED_SHARE = 0.25, 0.15, 0.4
+_H264_SHARE, _SHARPENED_SHARE, _SOFTENED_SHARE = 0.45, 0.15, 0.4
+"""Clips are what most swaps are found in, and every one of them is coded."""
+_CRISPED_SHARE, _DETAILED_SHARE = 0.4, 0.6
+"""Of the autoencoder's faces: sharpened before they are laid in, as swaps are; given back a part of the detail that its code
+has no room for, because the network of one pair of people keeps more than that of thousands."""
 _SHIFT, _ZOOM = 0.03, 0.06
 
 
@@ -62,6 +67,19 @@ class Draws:
     per_face: int
     degraded_share: float
     kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Where faces that were drawn again come from.
+
+    Attributes:
+        basis: file of `Eigenfaces`.
+        faces: .npy file, (N, 128, 128, 3) uint8 RGB: every face of the list as the autoencoder draws it.
+    """
+
+    basis: Path
+    faces: Path
 
 
 @dataclass(frozen=True)
@@ -99,7 +117,7 @@ def twins_of(
     data: Path,
     faces: Sequence[KnownFace],
     draws: Draws,
-    basis: Path,
+    drawn: Drawn,
     progress: Progress | None = None,
 ) -> Iterator[Twins]:
     """Twins of every face, in order of the faces; donors of cross-identity blends are among them.
@@ -108,11 +126,11 @@ def twins_of(
         data: where the items' paths start.
         faces: real faces.
         draws: see `Draws`.
-        basis: file of `Eigenfaces`.
+        drawn: see `Drawn`.
         progress: see `likeness.types.Progress`.
     """
-    work = list(zip(faces, _donors(faces, draws.seed), strict=True))
-    one = partial(_of_face, data, draws, basis)
+    work = list(enumerate(zip(faces, _donors(faces, draws.seed), strict=True)))
+    one = partial(_of_face, data, draws, drawn)
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         for done, made in enumerate(pool.map(one, work, chunksize=8)):
             yield from made
@@ -141,24 +159,26 @@ def pair_crops(
 
 
 def _of_face(
-    data: Path, draws: Draws, basis: Path, work: tuple[KnownFace, KnownFace]
+    data: Path, draws: Draws, drawn: Drawn, work: tuple[int, tuple[KnownFace, KnownFace]]
 ) -> list[Twins]:
     import cv2
 
     cv2.setNumThreads(1)  # one process per core already
-    face, giver = work
+    row, (face, giver) = work
     if giver.item.source not in MAY_DONATE:
         raise DataError(
             f"{giver.item.path}: the terms of {giver.item.source} do not cover synthesis"
         )
     image, landmarks = load_images(data, face)[0], face.track.landmarks_px[0]
     donor = load_images(data, giver)[0], giver.track.landmarks_px[0]
-    eigenfaces = Eigenfaces.load(basis)
+    redrawer = Redrawer(
+        Eigenfaces.load(drawn.basis), np.load(drawn.faces, "r", allow_pickle=False)[row]
+    )
     made = []
     for k in range(draws.per_face):
         rng = np.random.default_rng([*item_seed(face, draws.seed), k])
         kind = _drawn_kind(rng, draws.kinds)
-        fake = _pseudo_fake(kind, (_softened(image, rng), landmarks), donor, eigenfaces, rng)
+        fake = _pseudo_fake(kind, (_softened(image, rng), landmarks), donor, redrawer, rng)
         pictures = [fake.real, fake.image]
         degraded = bool(rng.random() < draws.degraded_share)
         if degraded:
@@ -176,16 +196,51 @@ def _drawn_kind(rng: np.random.Generator, wanted: Sequence[str]) -> str:
     return str(rng.choice(KINDS, p=shares / shares.sum()))
 
 
+@dataclass(frozen=True)
+class Redrawer:
+    """Draws one face again, in two ways.
+
+    Attributes:
+        basis: of all faces.
+        face: (128, 128, 3) uint8 RGB, this face as the autoencoder drew it.
+    """
+
+    basis: Eigenfaces
+    face: ImageArray
+
+    def __call__(self, kind: str, of: Donor, rng: np.random.Generator) -> ImageArray:
+        """The picture with its face drawn again."""
+        import cv2
+
+        if kind == "reconstruction":
+            count = round(float(np.exp(rng.uniform(np.log(30), np.log(256)))))
+            return self.basis.redrawn(*of, count)
+        crop = align(*of, len(self.face), MARGIN)
+        face = np.array(self.face)
+        if rng.random() < _DETAILED_SHARE:
+            share, sigma = rng.uniform(0.3, 1.0), float(rng.uniform(1.0, 2.5))
+            detail = crop.image.astype(np.float32) - cv2.GaussianBlur(crop.image, (0, 0), sigma)
+            face = np.clip(np.rint(face + share * detail), 0, 255).astype(np.uint8)
+        if rng.random() < _CRISPED_SHARE:
+            face = _sharpened(face, float(rng.uniform(0.3, 1.5)), float(rng.uniform(0.8, 2.0)))
+        return laid_over(of[0], face, crop.matrix)
+
+
 def _pseudo_fake(
-    kind: str, face: Donor, donor: Donor, eigenfaces: Eigenfaces, rng: np.random.Generator
+    kind: str, face: Donor, donor: Donor, redrawer: Redrawer, rng: np.random.Generator
 ) -> PseudoFake:
     if kind == "soft_face":
         return make_pseudo_fake(*face, rng, SOFT)
-    if kind == "reconstruction":
-        count = round(float(np.exp(rng.uniform(np.log(30), np.log(256)))))
-        drawn = eigenfaces.redrawn(*face, count)
-        return make_pseudo_fake(*face, rng, REDRAWN, (drawn, face[1]))
+    if kind in ("reconstruction", "autoencoder"):
+        return make_pseudo_fake(*face, rng, REDRAWN, (redrawer(kind, face, rng), face[1]))
     return make_pseudo_fake(*face, rng, ENGINE_CONFIG.only(kind), donor)
+
+
+def _sharpened(picture: ImageArray, amount: float, sigma: float) -> ImageArray:
+    import cv2
+
+    soft = cv2.GaussianBlur(picture, (0, 0), sigma)
+    return np.asarray(cv2.addWeighted(picture, 1 + amount, soft, -amount, 0.0), np.uint8)
 
 
 def _softened(image: ImageArray, rng: np.random.Generator) -> ImageArray:
@@ -196,14 +251,9 @@ def _softened(image: ImageArray, rng: np.random.Generator) -> ImageArray:
 
 def _degraded(pictures: list[ImageArray], rng: np.random.Generator) -> list[ImageArray]:
     """Both pictures alike: sharpened now and then, then either coded as video or degraded as stills are."""
-    import cv2
-
     if rng.random() < _SHARPENED_SHARE:
         amount, sigma = float(rng.uniform(0.3, 1.2)), float(rng.uniform(0.6, 1.5))
-        pictures = [
-            cv2.addWeighted(p, 1 + amount, cv2.GaussianBlur(p, (0, 0), sigma), -amount, 0.0)
-            for p in pictures
-        ]
+        pictures = [_sharpened(p, amount, sigma) for p in pictures]
     if rng.random() < _H264_SHARE:
         step = Step("h264", "h264", 3, float(rng.integers(18, 37)))
         return [degrade([picture], step)[0] for picture in pictures]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from likeness.detectors._self_blended_twins import (
     REDRAWN,
     SHARES,
     SOFT,
+    Drawn,
     Draws,
     Twins,
     eigenfaces_of,
@@ -38,6 +39,7 @@ from likeness.types import FloatArray, ImageArray, IndexArray, Progress
 VERSION = "self-blended-views-1"
 STEP = REACH / 127
 """Of the eight-bit views."""
+DRAWN = "drawn.npy"
 _SIDE = SIZE_PX // CELL_PX
 _CHUNK = 16
 
@@ -82,27 +84,44 @@ class Seen:
         return cls(**arrays, groups=tuple(about["groups"]))
 
 
+@dataclass(frozen=True)
+class Source:
+    """What views are made with and where they lie.
+
+    Attributes:
+        folder: of all views.
+        name: what identifies the autoencoder.
+        draw: gives (N, 128, 128, 3) uint8 RGB, the faces as the autoencoder draws them; asked only if it is needed.
+    """
+
+    folder: Path
+    name: str
+    draw: Callable[[Sequence[KnownFace]], ImageArray]
+
+
 def seen_of(
     data: Path,
     faces: Sequence[KnownFace],
     draws: Draws,
-    folder: Path,
+    source: Source,
     progress: Progress | None = None,
 ) -> Seen:
     """Views of the twins of these faces, from the folder if they were made before.
 
     The name of the subfolder holds a hash of all that decides what is in it.
     """
+    folder = source.folder
     if not faces:
         raise DataError("self_blended: no faces to learn from")
     digest = hashlib.sha256("".join(f.item.sha256 for f in faces).encode())
     configs = [c.config_hash() for c in (ENGINE_CONFIG, SOFT, REDRAWN)]
-    digest.update(f"{draws} {configs} {SHARES} {MARGINS} {VERSION}".encode())
+    digest.update(f"{draws} {configs} {SHARES} {MARGINS} {VERSION} {source.name}".encode())
     place = folder / f"self-blended-{digest.hexdigest()[:16]}"
     if not place.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=folder))
         try:
+            np.save(part / DRAWN, source.draw(faces), allow_pickle=False)
             _write(part, data, faces, draws, progress)
             part.rename(place)
         finally:
@@ -144,7 +163,7 @@ def _write(
     views = np.lib.format.open_memmap(folder / "views.npy", "w+", np.int8, shape)
     maps = np.empty((count, 2, MAP, MAP), np.uint8)
     filters, facts, start = FixedViews().eval(), [], 0
-    twins = twins_of(data, faces, draws, basis, progress)
+    twins = twins_of(data, faces, draws, Drawn(basis, folder / DRAWN), progress)
     while some := list(islice(twins, _CHUNK)):
         views[start : start + len(some)] = views_of(filters, np.stack([t.crops for t in some]))
         maps[start : start + len(some)] = np.stack([t.maps for t in some])

@@ -205,20 +205,66 @@ def test_the_seed_of_the_frozen_set_is_refused() -> None:
 def test_twins_depend_on_the_face_alone(data_dir: Path, tmp_path: Path) -> None:
     from likeness.data.known_faces import known_faces
     from likeness.data.manifest import read_items, select_items
-    from likeness.detectors._self_blended_twins import _of_face, eigenfaces_of
+    from likeness.detectors._self_blended_twins import Drawn, _of_face, eigenfaces_of
 
     items = select_items(read_items(data_dir), source="utkface", role="select")[:3]
     faces = known_faces(data_dir, items, frames=1)
-    basis = tmp_path / "basis.safetensors"
-    eigenfaces_of(data_dir, faces).save(basis)
-    draws = Draws(1, 3, 0.5, ("self_blend_full", "reconstruction"))
-    work = list(zip(faces, faces[1:] + faces[:1], strict=True))
-    made = [_of_face(data_dir, draws, basis, one) for one in work]
-    again = [_of_face(data_dir, draws, basis, one) for one in work[::-1]][::-1]
+    drawn = Drawn(tmp_path / "basis.safetensors", tmp_path / "drawn.npy")
+    eigenfaces_of(data_dir, faces).save(drawn.basis)
+    np.save(drawn.faces, np.full((3, 128, 128, 3), 90, np.uint8))
+    draws = Draws(1, 4, 0.5, ("self_blend_full", "reconstruction", "autoencoder"))
+    work = list(enumerate(zip(faces, faces[1:] + faces[:1], strict=True)))
+    made = [_of_face(data_dir, draws, drawn, one) for one in work]
+    again = [_of_face(data_dir, draws, drawn, one) for one in work[::-1]][::-1]
     for some, others in zip(made, again, strict=True):
-        assert len(some) == 3
+        assert len(some) == 4
         for pair, other in zip(some, others, strict=True):
             assert np.array_equal(pair.crops, other.crops)
             assert np.array_equal(pair.maps, other.maps)
             assert KINDS[pair.kind] in draws.kinds
             assert pair.maps[0].max() > 200 and pair.change > 0
+
+
+def test_a_face_of_the_autoencoder_is_laid_where_the_face_is() -> None:
+    from likeness.detectors._self_blended_twins import Redrawer, _pseudo_fake
+
+    _, (track,) = testing.portrait_clip()
+    face = testing.portrait(), track.landmarks_px[0]
+    basis = Eigenfaces(np.zeros(3 * DRAWN_PX**2, np.float32), np.eye(3 * DRAWN_PX**2)[:1])
+    grey = Redrawer(basis, np.full((128, 128, 3), 128, np.uint8))
+    found = []
+    for seed in range(12):
+        fake = _pseudo_fake("autoencoder", face, face, grey, np.random.default_rng(seed))
+        changed = np.abs(fake.image.astype(int) - fake.real).sum(axis=2)
+        assert changed[fake.mask == 0].max() == 0 < changed[fake.mask > 0.9].mean()
+        inner = fake.image[fake.mask > 0.99].astype(float)
+        found.append(inner.std(axis=0).mean())
+    assert min(found) < 20 < max(found)  # as drawn, and with detail of the face given back
+
+
+def test_an_autoencoder_learns_to_draw_faces_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from likeness.detectors import _self_blended_reconstruction_training as redrawing
+
+    rng = np.random.default_rng(0)
+    crops = [np.full((128, 128, 3), rng.integers(40, 200, 3), np.uint8) for _ in range(6)]
+    monkeypatch.setattr(redrawing, "_BATCH", 4)
+    monkeypatch.setattr(redrawing, "crops_of", lambda data, faces, progress=None: iter(crops))
+    faces = [SimpleNamespace(item=SimpleNamespace(sha256=str(n))) for n in range(6)]
+
+    def error(steps: int) -> float:
+        config = redrawing.Reconstruction(steps, code=16)
+        network = redrawing.trained(tmp_path, faces, config, tmp_path / "run")
+        drawn = redrawing.redrawn(network, tmp_path, faces)
+        assert drawn.shape == (6, 128, 128, 3) and drawn.dtype == np.uint8
+        return float(np.abs(drawn.astype(int) - np.stack(crops)).mean())
+
+    assert error(80) < 0.8 * error(1)
+    monkeypatch.setattr(redrawing, "_loss", lambda network, images: 1 / 0)
+    assert error(80) < 60  # it is done: nothing is trained again
+    assert redrawing.Reconstruction(3).digest(faces) != redrawing.Reconstruction(3).digest(
+        faces[1:]
+    )
