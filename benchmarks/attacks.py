@@ -1,64 +1,50 @@
 """Bounded attacks on detectors, measurement only: how far each falls, and what re-scoring at random recovers.
 
-    python benchmarks/attacks.py --data DATA --limit 24 boundary residual_statistics fused
+    python benchmarks/attacks.py --data DATA --limit 12 boundary self_blended residual_statistics fused
 
 Frozen pseudo-fakes of real pictures are changed by at most 2 or 4 levels of 255 per pixel so that a detector finds them less
 suspicious; the reals stay as they are. Nothing of it is written: changed pictures live in memory, and the CSV holds figures.
 
 - `pgd` (Madry et al., ICLR 2018) on detectors with a network: ten steps along the sign of its logit's gradient, through the
-  cut of the face; on `fused`, along those of all its networks. The figure is that of the whole detector, measured as `detect`
-  measures it, on the rounded picture.
+  cut of the face; on `fused`, along those of its networks, each with its weight in the fusion. The figure is that of the whole
+  detector, measured as `detect` measures it, on the rounded picture.
 - `search` on any detector: random squares of random signs, kept where the score falls (after Square Attack, Andriushchenko
   et al., ECCV 2020); it sees scores only.
 - `noise`: signs at random, as large as the attack's: what a change of that size does by itself.
 
-Re-scoring takes the mean score over a few copies, each resized, shifted and compressed at random; whoever attacks does not know
-how. Its cost on pictures that nobody attacked stands in the row too.
+Pictures that were made against `fused` are shown to every detector that is named, so that its rows (`attacked` = fused) say how
+far each falls when the fusion is attacked. Re-scoring takes the mean score over a few copies, each resized, shifted and
+compressed at random; whoever attacks does not know how. Its cost on pictures that nobody attacked stands in the row too.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from attacks_networks import NETWORKS, Network, load_network
+from attacks_scores import Face, Panel, Score, known, members, rescored, separation, settled
 
-from likeness import media
 from likeness.apps.benching import write_rows
 from likeness.apps.progress import shown_progress
 from likeness.data.frozen_fakes import frozen_pair
 from likeness.data.known_faces import known_faces
 from likeness.data.layouts import evenly, read_layout
-from likeness.jobs.bench_detectors import FUSED, build_measured
-from likeness.jobs.bench_rows import Judge
-from likeness.jobs.judge import shipped_calibration
-from likeness.jobs.measuring import Scored, usable_score
-from likeness.scoring import auc, covariates_of
-from likeness.types import FaceTrack, ImageArray
+from likeness.jobs.bench_detectors import FUSED
+from likeness.types import ImageArray
 
 HERE = Path(__file__).parent
 LEVELS = (2, 4)
 STEPS = 10
-COPIES = 5
-Score = Callable[[ImageArray], float | None]
-
-
-@dataclass(frozen=True)
-class Face:
-    """A real picture, its frozen pseudo-fake, and the face in both."""
-
-    real: ImageArray
-    fake: ImageArray
-    track: FaceTrack
-    group: str
-    seed: int
 
 
 def main() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
     arguments = parsed()
     faces = faces_of(arguments)
     rows: list[dict[str, Any]] = []
@@ -77,8 +63,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--role", default="select")
     parser.add_argument("--role-file", type=Path, default=Path("recipes/utkface_roles.csv"))
     parser.add_argument("--source", default="utkface")
-    parser.add_argument("--limit", type=int, default=24, help="faces")
-    parser.add_argument("--queries", type=int, default=60, help="of the search, per face")
+    parser.add_argument("--limit", type=int, default=12, help="faces")
+    parser.add_argument("--queries", type=int, default=40, help="of the search, per face")
     parser.add_argument("--levels", type=int, action="append", help="of 255; repeat")
     parser.add_argument("--attack", action="append", help="noise, pgd or search; repeat")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "attacks.csv")
@@ -107,97 +93,69 @@ def faces_of(arguments: argparse.Namespace) -> list[Face]:
 def measured(
     name: str, faces: Sequence[Face], arguments: argparse.Namespace, progress: Any
 ) -> Iterator[dict[str, Any]]:
-    """A row per attack and size, on the faces that the detector scores."""
-    ask = asker(name)
-    usable = [f for f in faces if ask(f)(f.real) is not None and ask(f)(f.fake) is not None]
-    scores = [ask(f) for f in usable]
-    reals = [known(s, f.real) for s, f in zip(scores, usable, strict=True)]
-    plain = [known(s, f.fake) for s, f in zip(scores, usable, strict=True)]
-    reals_again = [rescored(s, f.real, f.seed) for s, f in zip(scores, usable, strict=True)]
-    plain_again = [rescored(s, f.fake, f.seed) for s, f in zip(scores, usable, strict=True)]
+    """Rows per attack and size: of the attacked detector, and where that is `fused` of every other one that is named."""
+    watched = [name]
+    if name == FUSED:  # its members too, named or not: they are asked anyway
+        watched = list(dict.fromkeys([FUSED, *members(), *arguments.detectors]))
+    panel = Panel(watched)
+    askers = {f.group: panel.of(f, watched) for f in faces}
+    usable = [f for f in faces if None not in (panel.one(f, name)(i) for i in (f.real, f.fake))]
+    before = [_seen(askers[f.group], f, (f.real, f.fake)) for f in usable]
     network = load_network(name) if name in NETWORKS else None
     kinds = ("noise", *(("pgd",) if network else ()), "search")
     for kind in (k for k in kinds if not arguments.attack or k in arguments.attack):
         for level in arguments.levels or LEVELS:
-            changed = []
-            for done, (score, face) in enumerate(zip(scores, usable, strict=True)):
-                changed.append(attacked(kind, score, face, level, (network, arguments.queries)))
+            after = []
+            for done, face in enumerate(usable):
+                given = (network, arguments.queries)
+                image = attacked(kind, panel.one(face, name), face, level, given)
+                after += [_seen(askers[face.group], face, (image,))]
                 progress(f"{name}: {kind} {level}/255", done + 1, len(usable))
-            after = [known(s, i) for s, i in zip(scores, changed, strict=True)]
-            again = [
-                rescored(s, i, f.seed) for s, i, f in zip(scores, changed, usable, strict=True)
-            ]
-            row = {
-                "detector": name,
-                "attack": kind,
-                "levels": level,
-                "faces": len(usable),
-                "auc_clean": separation(reals, plain),
-                "auc_attacked": separation(reals, after),
-                "auc_clean_rescored": separation(reals_again, plain_again),
-                "auc_attacked_rescored": separation(reals_again, again),
-                "fall_of_score": round(float(np.mean(np.subtract(plain, after))), 4),
-            }
-            yield {**row, "recovered": recovered(row)}
+            for detector in watched:
+                about = {"attacked": name, "detector": detector, "attack": kind, "levels": level}
+                row = figures(detector, usable, before, after)
+                if row is not None:
+                    yield {**about, **row, "recovered": recovered({**about, **row})}
 
 
-def separation(reals: Sequence[float], fakes: Sequence[float]) -> float:
-    labels = [0] * len(reals) + [1] * len(fakes)
-    return round(auc([*reals, *fakes], labels), 4)
+Seen = list[tuple[dict[str, float | None], dict[str, float]]]
+"""For each picture of a face what every detector gives, and the mean over its changed copies."""
+
+
+def _seen(scores: Any, face: Face, images: Sequence[ImageArray]) -> Seen:
+    return [(dict(scores(i)), rescored(scores, i, face.seed)) for i in images]
+
+
+def figures(
+    detector: str, faces: Sequence[Face], before: Sequence[Seen], after: Sequence[Seen]
+) -> dict[str, Any] | None:
+    """What an attack did to a detector, on the faces that it scored before; None where these are fewer than three."""
+    rows = [i for i, b in enumerate(before) if None not in (b[0][0][detector], b[1][0][detector])]
+    if len(rows) < 3:
+        return None
+    groups = [faces[i].group for i in rows]
+    real, fake = ([settled(before[i][k][0][detector]) for i in rows] for k in (0, 1))
+    real_again, fake_again = ([before[i][k][1][detector] for i in rows] for k in (0, 1))
+    hit = [settled(after[i][0][0][detector]) for i in rows]
+    again = [after[i][0][1][detector] for i in rows]
+    row: dict[str, Any] = {"faces": len(rows)}
+    for name, pair in (
+        ("auc_clean", (real, fake)),
+        ("auc_attacked", (real, hit)),
+        ("auc_clean_rescored", (real_again, fake_again)),
+        ("auc_attacked_rescored", (real_again, again)),
+    ):
+        row[name], row[f"{name}_low"], row[f"{name}_high"] = separation(*pair, groups)
+    row["fall_of_score"] = round(float(np.mean(np.subtract(fake, hit))), 4)
+    return row
 
 
 def recovered(row: dict[str, Any]) -> float | None:
     """Share of an attack's fall that re-scoring takes back; none where there was hardly a fall."""
     fall = row["auc_clean"] - row["auc_attacked"]
-    if row["attack"] == "noise" or fall < 0.05:
+    if row["attack"] == "noise" or fall < 0.1:
         return None
     return round((row["auc_attacked_rescored"] - row["auc_attacked"]) / fall, 3)
-
-
-def asker(name: str) -> Callable[[Face], Score]:
-    """For a face, a function that scores other pictures of the same size with the face in the same place."""
-    calibration = shipped_calibration()
-    judge = Judge({name: (name, {})}, calibration)
-    members = [n for q in calibration.fusion.questions for n in q.detectors]
-    built = {n: build_measured(n, {}) for n in (members if name == FUSED else [name])}
-
-    def of_face(face: Face) -> Score:
-        covariates = covariates_of(face.track, 1)
-
-        def score(image: ImageArray) -> float | None:
-            clip = media.clip_from_frames([image])
-            found = {n: usable_score(d.analyse(clip, (face.track,))) for n, d in built.items()}
-            row = Scored(0, face.group, "clean", "", found, covariates)
-            return judge.with_fused([row])[0].scores[name]
-
-        return score
-
-    return of_face
-
-
-def known(score: Score, image: ImageArray) -> float:
-    """The score; a picture that is not scored any more counts as one that says nothing."""
-    found = score(image)
-    return 0.0 if found is None else found
-
-
-def rescored(score: Score, image: ImageArray, seed: int) -> float:
-    """Mean over copies that were resized, shifted and compressed at random."""
-    import cv2
-
-    rng = np.random.default_rng([seed, 7])
-    height, width = image.shape[:2]
-    found = []
-    for _ in range(COPIES):
-        factor = rng.uniform(0.85, 1.0)
-        small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-        copy = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-        shift = np.array([[1, 0, rng.uniform(-1, 1)], [0, 1, rng.uniform(-1, 1)]])
-        copy = cv2.warpAffine(
-            copy, shift, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-        )
-        found.append(known(score, media.jpeg_round_trip(copy, int(rng.integers(80, 96)))))
-    return float(np.mean(found))
 
 
 def attacked(

@@ -91,12 +91,12 @@ def multiscale_patch() -> Network:
 
 
 def fused() -> Network:
-    """Gradients of all networks that the fusion listens to; what else it fuses has none."""
-    from likeness.jobs.judge import shipped_calibration
+    """Gradients of all networks that the fusion listens to, by their weight in it; what else it fuses has none."""
+    from attacks_scores import weights_of_fusion
 
-    members = [n for q in shipped_calibration().fusion.questions for n in q.detectors]
-    networks = [make() for name, make in NETWORKS.items() if name in members]
-    return Network(lambda p, lm: torch.stack([n.logit(p, lm) for n in networks]).sum())
+    found = weights_of_fusion()
+    networks = [(found[name], make()) for name, make in NETWORKS.items() if name in found]
+    return Network(lambda p, lm: torch.stack([w * n.logit(p, lm) for w, n in networks]).sum())
 
 
 def _two_crops(network: torch.nn.Module) -> Network:

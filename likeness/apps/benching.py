@@ -17,10 +17,11 @@ from likeness import registry
 from likeness.apps.progress import console, shown_progress
 from likeness.data.layouts import read_layout
 from likeness.errors import OutputError, UsageError
-from likeness.jobs.bench import BenchOptions, BenchResults, bench
+from likeness.jobs.bench import bench
 from likeness.jobs.bench_detectors import FUSED, is_external
 from likeness.jobs.bench_models import drawing_run, read_model
 from likeness.jobs.bench_page import bench_head, bench_sections
+from likeness.jobs.bench_results import BenchOptions, BenchResults
 from likeness.jobs.bench_rows import BenchRow
 from likeness.jobs.bench_synthesis import FaceGenerator, face_generators
 from likeness.jobs.clip_swaps import SwapModel
@@ -76,7 +77,8 @@ def run_bench(request: BenchRequest) -> None:
         results = bench(request.data, options, progress)
     console().print(
         "95 %: bootstrap over groups, - where a class has fewer than ten. "
-        "cov10: share that can be answered before one answer in ten is wrong."
+        "cov10: share that can be answered before one answer in ten is wrong. "
+        "sure: share of right answers among those with 80 % or more, and how many."
     )
     for name in dict.fromkeys(row.test_set for row in results.rows):
         _show(name, [row for row in results.rows if row.test_set == name])
@@ -205,7 +207,7 @@ def _show(name: str, rows: Sequence[BenchRow]) -> None:
     files = "" if first.file_audit_auc is None else f"; raw files {first.file_audit_auc:.3f}"
     title = f"{name}  (leakage audit of the crops {audit}{files})"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("step", "detector", "AUC", "95 %", "Cllr", "ECE", "cov10", "n"):
+    for column in ("step", "detector", "AUC", "95 %", "Cllr", "ECE", "cov10", "sure", "n"):
         table.add_column(column, no_wrap=column != "detector", overflow="fold")
     for row in rows:
         table.add_row(*_cells(row))
@@ -217,7 +219,7 @@ def _show(name: str, rows: Sequence[BenchRow]) -> None:
 def _cells(row: BenchRow) -> list[str]:
     name = f"{row.detector}, frames" if row.of_frames else row.detector
     if row.score_metrics is None:
-        return [row.step, name, "not scored", *[""] * 5]
+        return [row.step, name, "not scored", *[""] * 6]
     values, intervals = row.score_metrics.values, row.score_metrics.intervals
     interval = intervals.get("auc")
     llr = row.llr_metrics.values if row.llr_metrics else {}
@@ -229,8 +231,14 @@ def _cells(row: BenchRow) -> list[str]:
         _figure(llr.get("cllr")),
         _figure(llr.get("ece")),
         _figure(llr.get("coverage_at_risk_10pct")),
+        _sure(row),
         f"{row.score_metrics.n_real}+{row.score_metrics.n_fake}",
     ]
+
+
+def _sure(row: BenchRow) -> str:
+    value = row.confident.values["confident_accuracy"] if row.confident else None
+    return "-" if value is None else f"{value:.2f}/{row.confident_items}"
 
 
 def _figure(value: float | None) -> str:

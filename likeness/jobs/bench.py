@@ -28,7 +28,7 @@ from likeness.jobs.bench_detectors import (
     is_external,
     needs_neighbours,
 )
-from likeness.jobs.bench_gallery import Mistake, mistakes
+from likeness.jobs.bench_gallery import mistakes
 from likeness.jobs.bench_matrix import (
     Cell,
     clip_cells,
@@ -36,16 +36,22 @@ from likeness.jobs.bench_matrix import (
     matrix_lines,
     still_cells,
 )
-from likeness.jobs.bench_parts import alarm_lines, area_lines, bin_lines, control_lines
-from likeness.jobs.bench_rows import BenchRow, Judge, Line, checked, set_rows
-from likeness.jobs.bench_synthesis import FaceGenerator, face_cells, face_works
+from likeness.jobs.bench_parts import (
+    ALL_PSEUDO_FAKES,
+    alarm_lines,
+    area_lines,
+    bin_lines,
+    control_lines,
+)
+from likeness.jobs.bench_results import BenchOptions, BenchResults, RiskCurve
+from likeness.jobs.bench_rows import BenchRow, Judge, checked, set_rows
+from likeness.jobs.bench_synthesis import face_cells, face_works
 from likeness.jobs.clip_material import ClipPlan
-from likeness.jobs.clip_swaps import SwapModel
 from likeness.jobs.judge import shipped_calibration
 from likeness.jobs.measuring import CLEAN, TEST_SEED, Scored, Wanted, score_item, score_pair
 from likeness.jobs.measuring_clips import clip_work, file_work
 from likeness.jobs.score_store import ScoreStore, work_key
-from likeness.jobs.scored_items import PROCESSES, Work, score_all
+from likeness.jobs.scored_items import Work, score_all
 from likeness.jobs.testsets import TestSet, test_sets
 from likeness.scoring import risk_coverage
 from likeness.types import Progress
@@ -54,87 +60,6 @@ MIN_FILES = 20
 CURVE_POINTS = 80
 FACES = 400
 """Real stills at most that drawn faces of the matrix are told from."""
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """What to measure.
-
-    Attributes:
-        detectors: label in the table -> (name, configuration), so that one detector can run with several weights; for
-            names see `bench_detectors`.
-        ladder: whether every step of the degradation ladder is measured too.
-        matrix: whether clips are manipulated by every generator; cues over time and `fused` are judged there.
-        role: role of the files; test unless you are choosing between models.
-        limit: at most this many items of a source, evenly spread over the list; None = all.
-        models: trained swaps for the matrix.
-        faces: generators of whole faces for the matrix.
-        clip_frames: at most so many neighbouring frames of a clip of the matrix; half of them are one stretch.
-        role_file: CSV that corrects the roles of unlabelled identities.
-        cache: folder for found faces; None = none.
-        store: folder for scores that need not be measured again; None = none.
-        processes: that work side by side.
-        gallery: confident mistakes to show per detector, of each sort.
-    """
-
-    detectors: Wanted
-    ladder: bool = False
-    matrix: bool = False
-    role: str = "test"
-    limit: int | None = None
-    models: tuple[SwapModel, ...] = ()
-    faces: tuple[FaceGenerator, ...] = ()
-    clip_frames: int = ClipPlan.frames
-    role_file: Path | None = None
-    cache: Path | None = Path("runs/faces")
-    store: Path | None = Path("runs/scores")
-    processes: int = PROCESSES
-    gallery: int = 0
-
-
-@dataclass(frozen=True)
-class RiskCurve:
-    """Share of wrong answers against the share that is answered, the surest first."""
-
-    detector: str
-    test_set: str
-    coverage: tuple[float, ...]
-    risk: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class BenchResults:
-    """All that was measured.
-
-    Attributes:
-        layout: name of the folder's layout.
-        role: of the files.
-        frozen: name of the frozen pseudo-fakes.
-        notes: sentences that belong above the figures.
-        rows: detector x test set x step x level, with intervals and audits.
-        areas: along the ladder; the figure is the mean AUC over its steps.
-        controls: real against real.
-        alarms: false alarms by person's group; the figure is the share of people.
-        bins: by head pose and size of the face.
-        matrix: generator x detector.
-        left_out: a fusion fitted here, without each generator.
-        curves: risk against coverage.
-        mistakes: the most confident ones.
-    """
-
-    layout: str
-    role: str
-    frozen: str
-    notes: tuple[str, ...]
-    rows: tuple[BenchRow, ...]
-    areas: tuple[Line, ...] = ()
-    controls: tuple[Line, ...] = ()
-    alarms: tuple[Line, ...] = ()
-    bins: tuple[Line, ...] = ()
-    matrix: tuple[Line, ...] = ()
-    left_out: tuple[Line, ...] = ()
-    curves: tuple[RiskCurve, ...] = ()
-    mistakes: tuple[Mistake, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,12 +193,20 @@ def _results(
         areas=tuple(area_lines(rows)),
         controls=tuple(control_lines(list(reals.values()), items, labels)),
         alarms=tuple(a for n, found in own.items() for a in alarm_lines(n, found, items, judge)),
-        bins=tuple(b for n, found in measured.items() for b in bin_lines(n, found, labels)),
+        bins=tuple(b for n, found in _binned(measured, own) for b in bin_lines(n, found, labels)),
         matrix=tuple(matrix_lines(cells, labels)) if run.options.matrix else (),
         left_out=tuple(left_out_lines(cells, list(run.asked))) if run.options.matrix else (),
         curves=tuple(c for n, found in measured.items() for c in _curves(n, found, judge)),
         mistakes=mistakes(run.layout.folder, measured, run.faces, judge, run.options.gallery),
     )
+
+
+def _binned(
+    measured: Mapping[str, list[Scored]], own: Mapping[str, list[Scored]]
+) -> list[tuple[str, list[Scored]]]:
+    """Every set, and all pseudo-fakes together: a single source rarely has enough turned faces."""
+    pooled = [s for found in own.values() for s in found]
+    return [*measured.items(), *([(ALL_PSEUDO_FAKES, pooled)] if len(own) > 1 else [])]
 
 
 def _curves(test_set: str, scored: Sequence[Scored], judge: Judge) -> list[RiskCurve]:

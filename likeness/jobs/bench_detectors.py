@@ -29,6 +29,8 @@ FACE = "@face"
 SCALE = 1.3
 """Side of the square against the face's box, as is common for networks on FaceForensics++."""
 LISTS = ("frames", "images", "clip", "video")
+LOGITS = ("boundary", "mesonet", "multiscale_patch", "self_blended")
+"""Detectors whose score is the mean logit of a network that was trained to give a probability at even odds."""
 
 
 def is_external(name: str) -> bool:
@@ -47,6 +49,11 @@ def build_measured(name: str, options: Mapping[str, Any]) -> Detector:
 def needs_neighbours(name: str) -> bool:
     """Whether it can say something about neighbouring frames of a clip only."""
     return not is_external(name) and name != FUSED and fitted_on(name) == "clips"
+
+
+def gives_logits(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether its score is a logit, so that it claims a probability of its own even without a calibration."""
+    return name in LOGITS and options.get("rule", "mean_logit") == "mean_logit"
 
 
 def external_table(name: str) -> str:

@@ -22,8 +22,8 @@ from likeness.jobs.bench_rows import (
     groups_of,
     labels_of,
 )
-from likeness.jobs.calibrate_fit import FOLDS
 from likeness.jobs.clip_material import REAL
+from likeness.jobs.cross_fitting import FOLDS
 from likeness.jobs.measuring import CLEAN, Scored
 from likeness.scoring import CalibrationSample, FusionSample, PlattCalibration, QuestionFusion
 from likeness.types import DoubleArray

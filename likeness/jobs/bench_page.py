@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from likeness.data.degradations import LADDER
-from likeness.jobs.bench import BenchResults
+from likeness.jobs.bench_page_ladder import ladder_part
 from likeness.jobs.bench_page_people import alarms_part, bins_part, controls_part, figure_text
+from likeness.jobs.bench_results import BenchResults
 from likeness.jobs.bench_rows import BenchRow, Line
 from likeness.jobs.measuring import CLEAN
 from likeness.report.bench_html import BenchHead
@@ -25,7 +25,6 @@ AUDIT_WARNING = (
     "Size, colour and sharpness alone tell these classes apart (audit AUC {auc:.2f}, limit 0.60): do not read these figures "
     "as detection."
 )
-_STEPS = {step.name: step for step in LADDER}
 _BASE = (
     "Intervals are 95 %, by bootstrap over people or clips, never over frames; there is none where a class has fewer than ten.",
     "Thresholds, weights and calibration were fixed before; nothing was fitted on these files but what is called fitted here.",
@@ -48,7 +47,7 @@ def bench_sections(results: BenchResults) -> list[BenchSection]:
     """Every part of the page; those without figures are empty."""
     return [
         _overview(results),
-        _ladder(results),
+        ladder_part(results.rows, results.areas),
         _coverage(results),
         controls_part(results.controls),
         alarms_part(results.alarms),
@@ -56,6 +55,28 @@ def bench_sections(results: BenchResults) -> list[BenchSection]:
         _matrix(results),
         _gallery(results),
     ]
+
+
+_COLUMNS = (
+    "Detector",
+    "Level",
+    "AUC",
+    "TPR at FPR 1 %",
+    "Cllr",
+    "min Cllr",
+    "ECE",
+    "Answered at 10 % risk",
+    "Right where 80 % sure",
+    "Items",
+)
+
+
+def _filled(
+    columns: Sequence[str], rows: Sequence[Sequence[Cell]]
+) -> tuple[list[str], list[list[Cell]]]:
+    """Without the columns in which no row has anything: a phone and a page are narrow."""
+    kept = [i for i in range(len(columns)) if any(row[i] != "–" for row in rows)]
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def _overview(results: BenchResults) -> BenchSection:
@@ -76,34 +97,20 @@ def _overview(results: BenchResults) -> BenchSection:
         if first.audit_passes is False and first.audit_auc is not None:
             warning = AUDIT_WARNING.format(auc=first.audit_auc)
         tables.append(
-            BenchTable(
-                (
-                    "Detector",
-                    "Level",
-                    "AUC",
-                    "TPR at FPR 1 %",
-                    "Cllr",
-                    "min Cllr",
-                    "ECE",
-                    "Answered at 10 % risk",
-                    "Items",
-                ),
-                [_overview_row(r) for r in rows],
-                name,
-                audit,
-                warning,
-            )
+            BenchTable(*_filled(_COLUMNS, [_overview_row(r) for r in rows]), name, audit, warning)
         )
     text = (
         "AUC is the chance that a fake outscores a real item; the dashed line is chance. Cllr is the cost of the likelihood "
-        "ratios: 0 is perfect, 1 is what saying nothing costs. TPR at FPR 1 % is given from 300 real people on."
+        "ratios: 0 is perfect, 1 is what saying nothing costs. TPR at FPR 1 % is given from 300 real people on. An answer is "
+        "sure where the likelier class has 80 % or more at even odds, by the likelihood ratio or, without one, by the "
+        "network's own word. Of clips, several frames together stand above the same frames one by one."
     )
     return BenchSection("Test sets", text, tables)
 
 
 def _overview_row(row: BenchRow) -> list[Cell]:
     if row.score_metrics is None:
-        return [row.detector, row.level, Figure(None), "–", "–", "–", "–", "–", "not scored"]
+        return [row.detector, _level(row), Figure(None), *["–"] * 6, "not scored"]
     scores, llrs = row.score_metrics, row.llr_metrics
     auc = scores.intervals.get("auc")
     llr = llrs.values if llrs else {}
@@ -117,87 +124,34 @@ def _overview_row(row: BenchRow) -> list[Cell]:
         items += f" ({100 * row.coverage:.0f} % scored)"
     return [
         row.detector,
-        row.level,
+        _level(row),
         Figure(scores.values["auc"], auc.low if auc else None, auc.high if auc else None),
         figure_text(scores.values.get("tpr_at_fpr_1pct")),
         figure_text(llr.get("cllr")),
         figure_text(llr.get("min_cllr")),
         figure_text(llr.get("ece")),
         figure_text(llr.get("coverage_at_risk_10pct")),
+        _confident(row),
         items,
     ]
 
 
-def _ladder(results: BenchResults) -> BenchSection:
-    if not results.areas:
-        return BenchSection("Degradation ladder")
-    tables, plots = [], []
-    columns = (
-        "Detector",
-        "Test set",
-        "Clean AUC",
-        "Mean AUC over the ladder",
-        "Share of AUC − 0.5 that is left",
-        "Mean area under the curves",
-    )
-    rows: list[list[Cell]] = [
-        [
-            line.keys["detector"],
-            line.keys["test_set"],
-            Figure(line.facts["clean_auc"]),
-            Figure(line.value),
-            figure_text(line.facts["share_left"]),
-            figure_text(line.facts.get("area_all")),
-        ]
-        for line in results.areas
-    ]
-    note = "The goal is a share of 0.7. Area: AUC over severity per kind of degradation, averaged over kinds."
-    tables.append(BenchTable(columns, rows, "What is left", note))
-    for name in dict.fromkeys(line.keys["test_set"] for line in results.areas):
-        aucs = _aucs(results.rows, name)
-        plots += list(_family_plots(name, aucs))
-        detectors = list(aucs)
-        steps = [s for s in _STEPS if any(s in found for found in aucs.values())]
-        heat: list[list[Cell]] = [[s, *(Heat(aucs[d].get(s)) for d in detectors)] for s in steps]
-        tables.append(BenchTable(("Step", *detectors), heat, f"{name}: every step", open=False))
-    text = "AUC against severity (0 = clean, 5 = worst); fakes and reals go through the same degradation with the same noise."
-    return BenchSection("Degradation ladder", text, tables, plots)
+def _level(row: BenchRow) -> str:
+    """Level in the reader's words; a clip is several frames of its main face together."""
+    if row.of_frames:
+        return "frames"
+    return "picture" if row.level == "image" else "clip"
 
 
-def _aucs(rows: Iterable[BenchRow], test_set: str) -> dict[str, dict[str, float]]:
-    """Detector -> step -> AUC, at the level of items."""
-    found: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row.test_set == test_set and row.score_metrics is not None:
-            value = row.score_metrics.values["auc"]
-            steps = found.setdefault(row.detector, {})
-            if value is not None and row.step not in steps:  # items come before their frames
-                steps[row.step] = float(value)
-    return found
-
-
-def _family_plots(name: str, aucs: dict[str, dict[str, float]]) -> Iterator[BenchPlot]:
-    families = dict.fromkeys(s.family for s in LADDER if s.severity)
-    for family in families:
-        steps = [s for s in LADDER if s.family == family]
-        if len(steps) < 2 or family == "gamma":  # gamma has no order of severity
-            continue
-        lines = []
-        for detector, found in aucs.items():
-            points = [(s.severity, found[s.name]) for s in steps if s.name in found]
-            points = [(0, found[CLEAN]), *points] if CLEAN in found else points
-            if len(points) > 1:
-                lines.append((detector, [float(x) for x, _ in points], [y for _, y in points]))
-        if lines:
-            low = min(0.4, *(y for _, _, ys in lines for y in ys))
-            yield BenchPlot(
-                f"{name}: {family}",
-                ("severity", "AUC"),
-                (0, 5),
-                (round(low - 0.05, 1), 1),
-                lines,
-                0.5,
-            )
+def _confident(row: BenchRow) -> str:
+    """Share of right answers among the confident ones, and how many those are; its interval stands in the CSV."""
+    report = row.confident
+    value = report.values["confident_accuracy"] if report else None
+    if report is None or value is None:
+        return "–" if report is None else "none is"
+    interval = report.intervals.get("confident_accuracy")
+    ends = f" ({100 * interval.low:.0f} to {100 * interval.high:.0f})" if interval else ""
+    return f"{100 * value:.0f} %{ends} of {row.confident_items}"
 
 
 def _coverage(results: BenchResults) -> BenchSection:

@@ -95,7 +95,7 @@ def bins_part(lines: Sequence[Line]) -> BenchSection:
             if line.keys["test_set"] == test_set
         ]
         tables.append(BenchTable(("Faces", "Detector", "AUC", "Items"), rows, test_set))
-    text = "Turned faces are where fakes show and detectors fail. Size is the distance between the eyes. Clean step; a bin needs eight items of each class."
+    text = "Turned faces are where fakes show and detectors fail. Size is the distance between the eyes. Clean step; a bin needs eight items of each class. In all pseudo-fakes together every fake has its own real beside it."
     return BenchSection("Head pose and size of the face", text if tables else "", tables)
 
 

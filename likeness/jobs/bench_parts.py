@@ -11,11 +11,17 @@ import numpy as np
 from likeness.data.attributes import attributes_of, tone_group
 from likeness.data.degradations import LADDER, ladder_area
 from likeness.data.manifest import Item
-from likeness.jobs.bench_rows import BenchRow, Judge, Line, auc_line
+from likeness.jobs.bench_rows import LEAST_ITEMS, BenchRow, Judge, Line, auc_line
 from likeness.jobs.measuring import CLEAN, Scored
 from likeness.scoring import count_false_alarms, threshold_at_fpr
 
-YAW_DEG = ((0, 15, "frontal, below 15°"), (15, 30, "15-30°"), (30, 181, "30° and more"))
+YAW_DEG = (
+    (0, 15, "frontal, below 15°"),
+    (15, 181, "turned, 15° and more"),
+    (15, 30, "15-30°"),
+    (30, 181, "30° and more"),
+)
+"""The second holds the two after it: few sets have enough faces in profile."""
 EYES_PX = (
     (0, 32, "below 32 px"),
     (32, 48, "32-48 px"),
@@ -24,6 +30,10 @@ EYES_PX = (
     (96, 1e9, "96 px and more"),
 )
 """Distance between the eyes."""
+ALL_SETS = "all sets"
+ALL_PSEUDO_FAKES = "all pseudo-fakes"
+LEAST_GAIN = 0.05
+"""AUC above chance on clean pictures, from which the share that is left on worse ones means something."""
 OVERALL_FPR = 0.10
 """Where the decision table's threshold is hardly ever reached, groups are compared where one real item in ten raises an alarm."""
 
@@ -138,28 +148,59 @@ def _control(
 
 
 def area_lines(rows: Sequence[BenchRow]) -> Iterator[Line]:
-    """How AUC holds along the ladder: area under its curve over severity, and what is left of AUC - 0.5 on average."""
-    curves: dict[tuple[str, str], dict[str, BenchRow]] = {}
+    """How AUC holds along the ladder: area under its curve over severity, and what is left of AUC - 0.5 on average.
+
+    After its sets every detector has a line over all of them: AUCs are averaged step by step over those with `LEAST_ITEMS`
+    of each class whose leakage audit did not fail.
+    """
+    curves: dict[str, dict[str, dict[str, BenchRow]]] = {}
     for row in rows:
         if row.score_metrics is not None and not row.of_frames:
-            curves.setdefault((row.detector, row.test_set), {})[row.step] = row
-    order = [step.name for step in LADDER]
-    for (detector, test_set), found in curves.items():
-        aucs = {step: _auc(found[step]) for step in order if step in found}
-        others = [value for step, value in aucs.items() if step != CLEAN]
-        if CLEAN not in aucs or not others:
-            continue
-        left = float(np.mean(others)) - 0.5
-        gained = aucs[CLEAN] - 0.5
-        facts = {
-            "clean_auc": round(aucs[CLEAN], 4),
-            "share_left": round(left / gained, 4) if gained > 0.02 else None,
-            **{f"area_{k}": round(v, 4) for k, v in ladder_area(aucs).items()},
-        }
-        metrics = found[CLEAN].score_metrics
-        counts = (metrics.n_real, metrics.n_fake) if metrics else (0, 0)
-        keys = {"detector": detector, "test_set": test_set}
-        yield Line(keys, left + 0.5, None, None, *counts, facts)
+            curves.setdefault(row.detector, {}).setdefault(row.test_set, {})[row.step] = row
+    for detector, sets in curves.items():
+        trusted = []
+        for test_set, found in sets.items():
+            aucs = {step.name: _auc(found[step.name]) for step in LADDER if step.name in found}
+            if CLEAN not in aucs or len(aucs) < 2:
+                continue
+            counts = _counts(found[CLEAN])
+            keys = {"detector": detector, "test_set": test_set}
+            yield _area_line(keys, aucs, counts, _told_apart(found[CLEAN]))
+            if min(counts) >= LEAST_ITEMS and found[CLEAN].audit_passes is not False:
+                trusted.append((aucs, counts))
+        if len(trusted) > 1:
+            shared = [s for s in trusted[0][0] if all(s in aucs for aucs, _ in trusted)]
+            mean = {s: float(np.mean([aucs[s] for aucs, _ in trusted])) for s in shared}
+            items = sum(c[0] for _, c in trusted), sum(c[1] for _, c in trusted)
+            line = _area_line({"detector": detector, "test_set": ALL_SETS}, mean, items)
+            yield replace(line, facts={**line.facts, "sets": len(trusted)})
+
+
+def _area_line(
+    keys: Mapping[str, str],
+    aucs: Mapping[str, float],
+    counts: tuple[int, int],
+    told_apart: bool = True,
+) -> Line:
+    left = float(np.mean([value for step, value in aucs.items() if step != CLEAN])) - 0.5
+    gained = aucs[CLEAN] - 0.5
+    facts = {
+        "clean_auc": round(aucs[CLEAN], 4),
+        "share_left": round(left / gained, 4) if told_apart and gained > LEAST_GAIN else None,
+        **{f"area_{k}": round(v, 4) for k, v in ladder_area(aucs).items()},
+    }
+    return Line(keys, left + 0.5, None, None, *counts, facts)
+
+
+def _told_apart(row: BenchRow) -> bool:
+    """Whether the interval of its AUC, if it has one, lies above chance."""
+    interval = row.score_metrics.intervals.get("auc") if row.score_metrics else None
+    return interval is None or interval.low > 0.5
+
+
+def _counts(row: BenchRow) -> tuple[int, int]:
+    metrics = row.score_metrics
+    return (metrics.n_real, metrics.n_fake) if metrics else (0, 0)
 
 
 def _auc(row: BenchRow) -> float:

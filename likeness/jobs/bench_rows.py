@@ -10,11 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness.errors import DataError
-from likeness.jobs.bench_detectors import FUSED
-from likeness.jobs.calibrate_fit import Fitted, weights_tag
+from likeness.jobs.bench_detectors import FUSED, gives_logits, is_external
+from likeness.jobs.calibrate_fit import Fitted, own_calibration, weights_tag
 from likeness.jobs.judge import Calibration
 from likeness.jobs.measuring import CLEAN, Scored, Wanted
-from likeness.scoring import Interval, MetricsReport, auc, bootstrap_groups, report_metrics
+from likeness.scoring import (
+    Interval,
+    MetricsReport,
+    PavCalibration,
+    PlattCalibration,
+    auc,
+    bootstrap_groups,
+    report_metrics,
+)
 from likeness.types import DoubleArray
 
 Level = Literal["image", "track", "video"]
@@ -54,6 +62,21 @@ class BenchRow:
     file_audit_auc: float | None = None
     of_frames: bool = False
 
+    @property
+    def confident(self) -> MetricsReport | None:
+        """Who says how sure it is: the calibrated llrs, or a network by its own probability; None where nobody does."""
+        report = self.llr_metrics or self.score_metrics
+        return report if report and "confident_share" in report.values else None
+
+    @property
+    def confident_items(self) -> int | None:
+        """Items whose likelier class has a probability of 80 % or more; None where nobody says how sure it is."""
+        report = self.confident
+        share = report.values["confident_share"] if report else None
+        if report is None or share is None:
+            return None
+        return round(share * (report.n_real + report.n_fake))
+
     def flat(self) -> dict[str, Any]:
         """One row of a CSV."""
         row: dict[str, Any] = {
@@ -65,6 +88,8 @@ class BenchRow:
             "audit_auc": self.audit_auc,
             "audit_passes": self.audit_passes,
             "file_audit_auc": self.file_audit_auc,
+            "of_frames": self.of_frames,
+            "confident_items": self.confident_items,
         }
         for prefix, report in (("", self.score_metrics), ("llr_", self.llr_metrics)):
             for key, value in (report.to_row() if report else {}).items():
@@ -101,7 +126,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Judge:
-    """How raw scores become llrs: by the shipped calibration, for detectors with the shipped weights."""
+    """How raw scores become llrs: by what ships, for detectors with the shipped weights."""
 
     wanted: Wanted
     calibration: Calibration
@@ -111,9 +136,15 @@ class Judge:
         name, options = self.wanted[label]
         if name == FUSED:
             return np.array(scores, np.float64)
-        if options or not self._fits(name):
-            return None
-        return np.asarray(self.calibration.detectors[name][1].llr(scores), np.float64)
+        known = None if options or is_external(name) else self._calibration(name)
+        return None if known is None else np.asarray(known.llr(scores), np.float64)
+
+    def kind(self, label: str) -> Literal["logit", "score"]:
+        """What the label's raw scores are: a network's logit is asked for its own probability where there are no llrs."""
+        name, options = self.wanted[label]
+        if not gives_logits(name, options):
+            return "score"
+        return "logit" if options or self._calibration(name) is None else "score"
 
     def with_fused(self, scored: Sequence[Scored]) -> list[Scored]:
         """The same with the file's llr under every label of `fused`, as `detect` would give it for the main face."""
@@ -129,6 +160,11 @@ class Judge:
             replace(s, scores={**s.scores, **dict.fromkeys(labels, v)})
             for s, v in zip(scored, found, strict=True)
         ]
+
+    def _calibration(self, name: str) -> PlattCalibration | PavCalibration | None:
+        """That of the shipped fusion, or one that a detector ships for itself and no fusion listens to."""
+        known = self.calibration.detectors.get(name) or own_calibration(name)
+        return known[1] if known is not None and known[0] == weights_tag(name) else None
 
     def _fits(self, name: str) -> bool:
         """Whether the calibration was made for the weights that ship."""
@@ -148,8 +184,7 @@ def set_rows(
             yield _row(label, test_set, here, level, judge, audits)
             frames = frames_of(here, label) if clips else []
             if frames:
-                found = _row(label, test_set, frames, "image", None, audits)
-                yield replace(found, of_frames=True)
+                yield _row(label, test_set, frames, "image", judge, audits)
 
 
 def _row(
@@ -157,24 +192,26 @@ def _row(
     test_set: str,
     here: Sequence[Scored],
     level: Level,
-    judge: Judge | None,
+    judge: Judge,
     audits: tuple[Any, Any, Any],
 ) -> BenchRow:
+    of_frames = level == "image" and any(s.parts for s in here)
     kept = [s for s in here if s.scores[label] is not None]
     coverage, step = len(kept) / max(len(here), 1), here[0].step
     if len({s.label for s in kept}) < 2:
         return BenchRow(label, test_set, step, level, coverage, None, None, *audits)
     values = [float(s.scores[label] or 0.0) for s in kept]
-    llrs = judge.llrs(label, values) if judge else None
+    llrs = None if of_frames else judge.llrs(label, values)  # calibrated for items, not frames
     return BenchRow(
         label,
         test_set,
         step,
         level,
         coverage,
-        _metrics(kept, values, "score"),
+        _metrics(kept, values, judge.kind(label)),
         None if llrs is None else _metrics(kept, llrs.tolist(), "llr"),
         *audits,
+        of_frames,
     )
 
 
@@ -190,10 +227,9 @@ def frames_of(scored: Sequence[Scored], label: str) -> list[Scored]:
 
 def _metrics(kept: Sequence[Scored], values: Sequence[float], kind: Any) -> MetricsReport:
     resamples = RESAMPLES
-    if (
-        kept[0].step != CLEAN
-    ):  # a dozen measures of llrs on every step would cost more than the detectors
-        resamples = RESAMPLES_LADDER if kind == "score" else 0
+    if kept[0].step != CLEAN:
+        # A dozen measures of llrs on every step would cost more than the detectors.
+        resamples = 0 if kind == "llr" else RESAMPLES_LADDER
     return report_metrics(
         np.array(values), labels_of(kept), groups_of(kept), kind=kind, n=resamples
     )

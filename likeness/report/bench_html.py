@@ -17,6 +17,8 @@ from likeness.report.bench_parts import BAR_WIDTH, PLOT_WH, BenchSection, Figure
 from likeness.report.schema import iso_time
 
 _FOLDER = Path(__file__).parent / "templates"
+PATTERNS = 16
+"""Lines that can be told apart: eight colours, plain or dashed and then dotted."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def render_bench_html(head: BenchHead, sections: Sequence[BenchSection], created
     env.filters["data"] = lambda jpeg: Markup(base64.b64encode(jpeg).decode("ascii"))
     env.tests["figure"] = lambda cell: isinstance(cell, Figure)
     env.tests["heat"] = lambda cell: isinstance(cell, Heat)
-    colours = {name: i % 8 for i, name in enumerate(head.detectors)}
+    colours = {name: i % PATTERNS for i, name in enumerate(head.detectors)}
     return env.get_template("bench.html.j2").render(
         css=Markup(css),
         policy=f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "

@@ -24,6 +24,8 @@ __all__ = [
     "balanced_accuracy",
     "brier",
     "cllr",
+    "confident_accuracy",
+    "confident_share",
     "coverage_at_risk",
     "ece",
     "eer",
@@ -37,6 +39,8 @@ __all__ = [
 ]
 
 LN10 = float(np.log(10.0))
+CONFIDENCE = 0.8
+"""Probability of the likelier class from which an answer counts as confident."""
 
 
 def _alarms_by_threshold(
@@ -218,3 +222,28 @@ def coverage_at_risk(llrs: npt.ArrayLike, labels: npt.ArrayLike, risk: float = 0
     coverage, error = risk_coverage(llrs, labels)
     allowed = coverage[error <= risk]
     return float(allowed.max()) if len(allowed) else 0.0
+
+
+def confident_share(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, confidence: float = CONFIDENCE
+) -> float:
+    """Share of items, in [0, 1], whose likelier class has a probability of at least `confidence`."""
+    p, _ = probabilities_of(probabilities, labels)
+    return float(_confident(p, confidence).mean())
+
+
+def confident_accuracy(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, confidence: float = CONFIDENCE
+) -> float:
+    """Share of right answers, in [0, 1], among the items of `confident_share`; NaN where there is none.
+
+    An honest forecaster is right at least as often as it says: a figure below `confidence` is overconfidence.
+    """
+    p, fake = probabilities_of(probabilities, labels)
+    sure = _confident(p, confidence)
+    return float(((p > 0.5) == fake)[sure].mean()) if sure.any() else float("nan")
+
+
+def _confident(probabilities: DoubleArray, confidence: float) -> BoolArray:
+    sure: BoolArray = np.maximum(probabilities, 1.0 - probabilities) >= confidence
+    return sure

@@ -1,7 +1,8 @@
 """Everything that may be said about one detector on one set of items, and nothing that may not.
 
 TPR at FPR 1 % is given only with 300 real identities or more (fewer cannot show a rate of 1 %); intervals only where ten
-groups carry each class, otherwise the groups are listed.
+groups carry each class, otherwise the groups are listed. Of the share of right answers among the confident ones there is an
+interval only where ten groups carry such answers and not all are right or all wrong: resampling would call that certain.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness.scoring import metrics
+from likeness.scoring.ece_floor import ece_if_calibrated
 from likeness.scoring.inputs import BoolArray, both_classes, group_codes
 from likeness.scoring.intervals import (
+    MIN_GROUPS,
     GroupsListed,
     Interval,
     groups_per_class,
@@ -23,12 +26,12 @@ from likeness.scoring.intervals import (
     resamples,
     too_few_groups,
 )
-from likeness.types import DoubleArray
+from likeness.types import DoubleArray, IndexArray
 
 __all__ = ["MetricsReport", "report_metrics"]
 
 MIN_REAL_IDENTITIES_FOR_TPR = 300
-Kind = Literal["llr", "score"]
+Kind = Literal["llr", "logit", "score"]
 _Metric = Callable[[DoubleArray, BoolArray], float]
 
 
@@ -37,7 +40,7 @@ class MetricsReport:
     """One row of a benchmark.
 
     Attributes:
-        kind: whether calibrated llrs or raw scores were measured.
+        kind: whether calibrated llrs, logits of a network or raw scores were measured.
         n_real: real items.
         n_fake: fake items.
         n_real_groups: identities or videos that the real items come from.
@@ -92,6 +95,11 @@ def _as_probability(metric: Callable[[npt.ArrayLike, npt.ArrayLike], float]) -> 
     return measured
 
 
+def _even(llrs: DoubleArray) -> DoubleArray:
+    """Posteriors at even odds: what an answer is worth to somebody who knows nothing of the mixture."""
+    return metrics.probability_from_llr(llrs, 0.5)
+
+
 RANKING: dict[str, _Metric] = {
     "auc": metrics.auc,
     "average_precision": metrics.average_precision,
@@ -108,6 +116,11 @@ HONESTY: dict[str, _Metric] = {
     "aurc": metrics.aurc,
     "coverage_at_risk_10pct": metrics.coverage_at_risk,
 }
+CONFIDENT: dict[str, _Metric] = {
+    "confident_share": lambda llrs, fake: metrics.confident_share(_even(llrs), fake),
+    "confident_accuracy": lambda llrs, fake: metrics.confident_accuracy(_even(llrs), fake),
+}
+"""Answers with a probability of 80 % and more at even odds."""
 
 
 def report_metrics(
@@ -122,7 +135,8 @@ def report_metrics(
     """Measure everything at once, by the rules of this module.
 
     Args:
-        scores: (N,) log10 likelihood ratios, or raw scores (`kind="score"`: only the ranking measures are given).
+        scores: (N,) log10 likelihood ratios; logits, natural and uncalibrated (`kind="logit"`: ranking, and how often the
+            network is right where it says 80 % and more); or raw scores (`kind="score"`: only the ranking measures).
         labels: (N,) 0 = real, 1 = fake.
         groups: (N,) identity or video of each item.
         kind: what `scores` are.
@@ -136,6 +150,10 @@ def report_metrics(
     codes, names = group_codes(groups, len(values))
     n_real, n_fake = groups_per_class(codes, fake)
     measures = dict(RANKING) | (HONESTY if kind == "llr" else {})
+    if kind != "score":
+        measures |= CONFIDENT
+    if kind == "logit":
+        values = values / metrics.LN10
     notes: list[str] = []
     if n_real < MIN_REAL_IDENTITIES_FOR_TPR:
         del measures["tpr_at_fpr_1pct"]
@@ -156,11 +174,19 @@ def report_metrics(
         ]
         columns = np.array(drawn).T
         intervals = {
-            name: percentile_interval(column, len(names))
+            name: percentile_interval(column[~np.isnan(column)], len(names))
             for name, column in zip(measures, columns, strict=True)
+            if name != "confident_accuracy"
+            or (_confident_groups(values, codes) >= MIN_GROUPS and np.nanstd(column) > 0.0)
         }
     found: dict[str, float | None] = {"tpr_at_fpr_1pct": None}
     found |= {name: measure(values, fake) for name, measure in measures.items()}
+    if kind == "llr":
+        p = metrics.probability_from_llr(values, float(fake.mean()))
+        found["ece_if_calibrated"], found["ece_if_calibrated_p95"] = ece_if_calibrated(p)
+    if np.isnan(found.get("confident_accuracy") or 0.0):
+        found["confident_accuracy"] = None
+        notes.append("no answer has a probability of 80 % or more")
     return MetricsReport(
         kind,
         int((~fake).sum()),
@@ -172,3 +198,9 @@ def report_metrics(
         listed,
         tuple(notes),
     )
+
+
+def _confident_groups(llrs: DoubleArray, codes: IndexArray) -> int:
+    """Groups with at least one answer of high confidence."""
+    p = _even(llrs)
+    return len(np.unique(codes[np.maximum(p, 1.0 - p) >= metrics.CONFIDENCE]))

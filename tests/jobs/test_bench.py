@@ -19,7 +19,8 @@ from likeness.apps.benching import write_results
 from likeness.data.manifest import read_items
 from likeness.errors import DataError, UsageError
 from likeness.jobs import bench_rows, scored_items
-from likeness.jobs.bench import BenchOptions, BenchResults, bench
+from likeness.jobs.bench import bench
+from likeness.jobs.bench_results import BenchOptions, BenchResults
 from likeness.jobs.testsets import test_sets as sets_of
 
 PEOPLE = 12

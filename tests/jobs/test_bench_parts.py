@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from likeness.jobs.bench_matrix import (
 )
 from likeness.jobs.bench_parts import alarm_lines, area_lines, bin_lines, control_lines
 from likeness.jobs.bench_rows import BenchRow, Judge, auc_line, frames_of, set_rows
+from likeness.jobs.calibrate_fit import own_calibration
 from likeness.jobs.judge import shipped_calibration
 from likeness.jobs.measuring import Parts, Scored
 
@@ -79,6 +81,8 @@ def test_bins_separate_turned_faces() -> None:
     assert lines["frontal, below 15°", "a"].value == pytest.approx(1.0, abs=0.02)
     assert lines["30° and more", "a"].value == 0.0
     assert ("15-30°", "a") not in lines  # nobody is there
+    turned = lines["turned, 15° and more", "a"]
+    assert turned.value == 0.0 and turned.n_real == 20 and turned.high is not None
     assert lines["32-48 px", "a"].n_real == 40 and ("below 32 px", "a") not in lines
 
 
@@ -164,6 +168,67 @@ def test_what_is_left_along_the_ladder() -> None:
     )
     assert line.facts["area_jpeg"] == pytest.approx(sum(values) / 2, abs=1e-3)
     assert list(area_lines([clean])) == []  # no ladder was measured
+    wide = replace(clean.score_metrics.intervals["auc"], low=0.49)
+    by_chance = replace(clean, score_metrics=replace(clean.score_metrics, intervals={"auc": wide}))
+    (line,) = area_lines([by_chance, jpeg])
+    assert line.facts["share_left"] is None  # nothing that could be kept
+
+
+def test_all_sets_together_are_those_that_can_be_trusted() -> None:
+    good, other = (
+        [_row("clean", 1.0), _row("jpeg_30", 0.3)],
+        [_row("clean", 0.5), _row("jpeg_30", 0.1)],
+    )
+    leaky = [replace(r, test_set="leaky", audit_passes=False) for r in good]
+    lines = {
+        x.keys["test_set"]: x
+        for x in area_lines([*good, *(replace(r, test_set="other") for r in other), *leaky])
+    }
+    assert set(lines) == {"set", "other", "leaky", "all sets"}
+    both = lines["all sets"]
+    assert both.facts["sets"] == 2 and both.n_real == 24
+    clean = [lines[n].facts["clean_auc"] for n in ("set", "other")]
+    worse = [lines[n].value for n in ("set", "other")]
+    assert both.facts["clean_auc"] == pytest.approx(np.mean(clean), abs=1e-3)
+    share = (np.mean(worse) - 0.5) / (np.mean(clean) - 0.5)  # type: ignore[arg-type]
+    assert both.facts["share_left"] == pytest.approx(share, abs=1e-3)
+
+
+def test_a_network_without_calibration_is_asked_for_its_own_probability() -> None:
+    judge = Judge({"a": ("mesonet", {"weights": "x.h5"}), "b": ("x:z", {})}, shipped_calibration())
+    found = {
+        (r.detector, r.level): r
+        for r in set_rows("set", rows(12, 8.0, clip=True), judge, (None,) * 3)
+    }
+    frames, track = found["a", "image"], found["a", "track"]
+    assert frames.of_frames and frames.confident is not None and track.confident is not None
+    scores = rows(12, 8.0, clip=True)
+    sure = [s for s in scores if abs(s.scores["a"] or 0.0) >= np.log(4.0)]
+    right = [s for s in sure if ((s.scores["a"] or 0.0) > 0) == bool(s.label)]
+    assert track.confident_items == len(sure) < 24
+    assert track.confident.values["confident_accuracy"] == pytest.approx(len(right) / len(sure))
+    assert track.flat()["confident_items"] == len(sure)
+    assert (
+        found["b", "track"].confident is None
+        and found["b", "track"].flat()["confident_items"] is None
+    )
+
+
+def test_a_detector_outside_the_fusion_has_the_calibration_that_it_ships() -> None:
+    shipped = shipped_calibration()
+    others = {k: v for k, v in shipped.detectors.items() if k != "cnn_generated"}
+    labels = {
+        "own": ("cnn_generated", {}),
+        "brought": ("cnn_generated", {"x": 1}),
+        "a": ("x:y", {}),
+    }
+    judge = Judge(labels, replace(shipped, detectors=others))
+    known = own_calibration("cnn_generated")
+    llrs = judge.llrs("own", [-1.0, 2.0])
+    assert known is not None and llrs is not None
+    assert llrs.tolist() == known[1].llr([-1.0, 2.0]).tolist()
+    assert judge.llrs("brought", [-1.0, 2.0]) is None  # other weights, other scores
+    assert judge.llrs("a", [0.0]) is None
 
 
 def test_generators_are_told_from_the_reals_of_their_own_sources() -> None:

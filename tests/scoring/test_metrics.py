@@ -142,6 +142,15 @@ def test_coverage_stops_where_the_risk_begins():
     assert metrics.aurc([0.0, 0.0], [0, 1]) == pytest.approx(0.5)
 
 
+def test_confident_answers_are_counted_on_both_sides():
+    labels = [0, 1, 1, 0, 1]
+    p = [0.05, 0.8, 0.79, 0.9, 0.2]  # right, right, not confident, wrong, wrong
+    assert metrics.confident_share(p, labels) == pytest.approx(0.8)
+    assert metrics.confident_accuracy(p, labels) == pytest.approx(0.5)
+    assert metrics.confident_accuracy(p, labels, 0.9) == pytest.approx(0.5)
+    assert np.isnan(metrics.confident_accuracy([0.5] * 5, labels))
+
+
 def test_threshold_at_fpr_keeps_its_promise():
     rng = np.random.default_rng(4)
     scores, labels = rng.normal(size=500).round(1), rng.integers(0, 2, 500)

@@ -26,11 +26,13 @@ def test_a_large_sample_gets_everything():
     assert (report.n_real, report.n_fake, report.n_real_groups) == (300, 300, 300)
     assert report.listed is None and report.notes == ()
     assert None not in report.values.values()
-    assert report.intervals.keys() == report.values.keys()
+    floor = {"ece_if_calibrated", "ece_if_calibrated_p95"}  # of chance, not of the sample
+    assert report.intervals.keys() == report.values.keys() - floor
     assert report.values["auc"] == metrics.auc(llrs, labels)
     gap = report.values["cllr"] - report.values["min_cllr"]
     assert report.values["cllr_minus_min_cllr"] == pytest.approx(gap)
     assert report.values["ece"] < 0.08
+    assert report.values["ece"] < report.values["ece_if_calibrated_p95"] < 0.15
     low_high = report.intervals["auc"]
     assert low_high.low < report.values["auc"] < low_high.high
     json.dumps(report.to_dict(), allow_nan=False)
@@ -55,6 +57,41 @@ def test_many_items_of_few_people_do_not_help():
 def test_raw_scores_get_ranking_measures_only():
     report = report_metrics(*faces(20), kind="score", n=10)
     assert set(report.values) == {"auc", "average_precision", "eer", "tpr_at_fpr_1pct"}
+
+
+def test_a_network_is_right_as_often_as_it_says_only_if_it_is_calibrated():
+    llrs, labels, groups = faces(300)
+    honest = report_metrics(llrs, labels, groups, n=40)
+    logits = llrs * np.log(10)
+    same = report_metrics(logits, labels, groups, kind="logit", n=40)
+    boastful = report_metrics(3 * logits, labels, groups, kind="logit", n=40)
+    assert set(same.values) - {"auc", "average_precision", "eer", "tpr_at_fpr_1pct"} == {
+        "confident_share", "confident_accuracy",
+    }  # fmt: skip
+    for name in ("confident_share", "confident_accuracy"):
+        assert same.values[name] == honest.values[name]
+    assert honest.values["confident_accuracy"] > 0.88
+    assert boastful.values["confident_share"] > honest.values["confident_share"] + 0.1
+    assert boastful.values["confident_accuracy"] < honest.values["confident_accuracy"] - 0.03
+    interval = honest.intervals["confident_accuracy"]
+    assert interval.low < honest.values["confident_accuracy"] < interval.high
+
+
+def test_few_confident_answers_have_no_interval_and_none_no_figure():
+    llrs, labels, groups = faces(30)
+    weak = np.clip(llrs, -0.5, 0.5)
+    assert report_metrics(weak, labels, groups, n=10).values["confident_accuracy"] is None
+    weak[0:16:2] = -2.0  # eight people of whom it is sure, and right
+    report = report_metrics(weak, labels, groups, n=10)
+    assert report.values["confident_accuracy"] == 1.0
+    assert report.values["confident_share"] == pytest.approx(8 / 60)
+    assert "confident_share" in report.intervals and "confident_accuracy" not in report.intervals
+    weak[0:40:2] = -2.0  # twenty people, all right: that is not certainty
+    report = report_metrics(weak, labels, groups, n=10)
+    assert report.values["confident_accuracy"] == 1.0
+    assert "confident_accuracy" not in report.intervals
+    weak[1] = -2.0
+    assert "confident_accuracy" in report_metrics(weak, labels, groups, n=10).intervals
 
 
 def test_probabilities_are_taken_at_the_mixture_of_the_sample():
