@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from likeness import weights
+from likeness.data.face_shards import write_whole
 from likeness.data.known_faces import KnownFace, known_faces, load_images
 from likeness.data.manifest import read_items, select_items
 from likeness.detectors._spectrum_features import (
@@ -31,11 +32,13 @@ from likeness.media import jpeg_round_trip
 from likeness.registry import config_from
 from likeness.scoring.calibration import PlattCalibration
 from likeness.scoring.domain import DomainGate
+from likeness.scoring.held_out import HeldOutScore, held_out_to_dict
 from likeness.scoring.metrics import auc, cllr, min_cllr
 from likeness.scoring.models import LinearModel
 from likeness.scoring.sample import CalibrationSample
 from likeness.types import ImageArray, Progress
 
+HELD_OUT = "held_out.json"
 MODELS = ("lr", "svm_linear", "svm_rbf", "kmeans")
 
 
@@ -131,16 +134,28 @@ def train(
     plain = ~learn.grid
     gate = DomainGate.fit(bands(learn.x[plain]), learn.picture[plain])
     _write(out, config, (model, gate, calibration), learn, figures)
+    write_held_out(data, config, out / HELD_OUT)
     return figures
+
+
+def write_held_out(data: Path, config: TrainingConfig, out: Path) -> None:
+    """Out-of-fold scores of the pictures of the train half, for whoever fuses this detector with another."""
+    learn = examples(data, config, "train")
+    scores, labels, ids = learn.per_picture(out_of_fold(learn, config, "lr"))
+    faces = _faces(data, config, "train")
+    rows = []
+    for score, label, place in zip(scores.tolist(), labels.tolist(), ids.tolist(), strict=True):
+        item = faces[place].item
+        # A generator is one group in the manifest; its pictures are independent draws.
+        rows.append((item.path, HeldOutScore(score, label, item.path if label else item.group)))
+    write_whole(out, (json.dumps(held_out_to_dict(rows), indent=0) + "\n").encode())
 
 
 def examples(
     data: Path, config: TrainingConfig, role: str, progress: Progress | None = None
 ) -> Examples:
     """Features of all compressions of the pictures of one role, and of one grid per photograph."""
-    items = select_items(read_items(data), source=(config.real, config.fake), role=role)
-    cache = Path(config.cache) if config.cache else None
-    faces = known_faces(data, items, cache, frames=1, progress=progress)
+    faces = _faces(data, config, role, progress)
     rows: list[tuple[Any, ...]] = []
     for number, face in enumerate(faces):
         rng = np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=(number,)))
@@ -155,6 +170,14 @@ def examples(
     return Examples(
         np.stack(x), np.array(y), np.array(picture), np.array(grid), np.array(side, float)
     )
+
+
+def _faces(
+    data: Path, config: TrainingConfig, role: str, progress: Progress | None = None
+) -> list[KnownFace]:
+    items = select_items(read_items(data), source=(config.real, config.fake), role=role)
+    cache = Path(config.cache) if config.cache else None
+    return known_faces(data, items, cache, frames=1, progress=progress)
 
 
 def add_grid(image: ImageArray, period_px: int, level: float, diagonal: bool = False) -> ImageArray:

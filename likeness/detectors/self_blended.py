@@ -32,7 +32,7 @@ INFO = {
     ],
 }
 
-WEIGHTS = {"self_blended-1": "network.onnx"}
+WEIGHTS = {"self_blended-2": "network.onnx"}
 MAPS = "maps"
 _PART = "self_blended"
 

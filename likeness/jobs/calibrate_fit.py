@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from likeness import registry, weights
 from likeness.data.manifest import Item
 from likeness.errors import DataError
+from likeness.jobs.calibrate_own import fit_own, own_scores
 from likeness.jobs.detect import fitted_on
 from likeness.jobs.judge import DOMAIN_COVARIATES
 from likeness.jobs.measuring import Scored
@@ -26,10 +27,9 @@ from likeness.scoring import (
     auc,
     calibration_from_dict,
 )
-from likeness.types import DoubleArray, IndexArray, Question
+from likeness.types import DoubleArray, Question
 
 COVARIATES = ("log_eye_distance", *DOMAIN_COVARIATES)
-FOLDS = 5
 LEAST_AUC = 0.6
 """A cue that reaches it on no kind of fake stays an illustration."""
 LEAST_ITEMS = 8
@@ -172,6 +172,9 @@ def _fit_question(
         return QuestionFusion.single(
             question, name, known.n_identities, known.population, float(cap)
         )
+    kept = own_scores(members) if len(shipped) == len(members) else None
+    if kept is not None:  # nor for any of them: on what each kept of its own kind
+        return fit_own(question, members, detectors, kept)
     sample = FusionSample(
         {name: llrs_of(detectors[name][1], name, scored) for name in members},
         labels_of(scored),
@@ -244,21 +247,6 @@ def _folder(scored: Scored) -> str:
 def best_auc(name: str, rows: Sequence[Mapping[str, Any]]) -> float:
     """The highest AUC of a detector over what was measured; 0 where nothing counts."""
     return max((float(r["auc"]) for r in rows if r["detector"] == name), default=0.0)
-
-
-def cross_fitted(
-    groups: npt.NDArray[Any], llr: Callable[[IndexArray, IndexArray], DoubleArray]
-) -> DoubleArray:
-    """(N,) llrs of each item from a fit that saw nothing of its identity; llr(rows to fit on, rows to tell)."""
-    names = np.unique(groups)
-    fold_of = dict(
-        zip(names, np.random.default_rng(0).permutation(len(names)) % FOLDS, strict=True)
-    )
-    folds = np.array([fold_of[g] for g in groups])
-    out = np.zeros(len(groups))
-    for fold in range(FOLDS):
-        out[folds == fold] = llr(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold))
-    return out
 
 
 def covariates_table(scored: Sequence[Scored]) -> dict[str, list[float]]:

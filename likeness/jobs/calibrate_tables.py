@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from likeness.errors import DataError
-from likeness.jobs.calibrate_fit import Calibrated, cross_fitted, fit_all, groups_of, labels_of
+from likeness.jobs.calibrate_fit import Calibrated, fit_all, groups_of, labels_of
+from likeness.jobs.cross_fitting import cross_fitted
 from likeness.jobs.measuring import Scored
 from likeness.scoring import auc, cllr, min_cllr
 from likeness.types import DoubleArray, IndexArray

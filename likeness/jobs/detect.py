@@ -130,6 +130,16 @@ def measuring_detectors() -> tuple[str, ...]:
     return tuple(name for name in default_detectors() if name != MARKS)
 
 
+def candidates() -> tuple[str, ...]:
+    """Detectors outside the default set that join a fusion if `calibrate` finds that they earn it."""
+    parts = registry.parts("detectors").items()
+    return tuple(
+        name
+        for name, part in parts
+        if part.info.get("candidate") and not part.info.get("default", True)
+    )
+
+
 def build_detectors(options: DetectOptions) -> dict[str, Detector]:
     """Build the detectors by name; an error in what was asked for is raised before any file is opened."""
     names = options.detectors or tuple(dict.fromkeys((*default_detectors(), *options.options)))

@@ -17,7 +17,7 @@ from likeness.detectors._self_blended_crop import SCALES, SIZE_PX, crops_of, pha
 from likeness.detectors.self_blended import MAPS, WEIGHTS, Config, build
 from likeness.errors import ConfigError, ShapeError, WeightsError
 
-GRAPH = WEIGHTS["self_blended-1"]
+GRAPH = next(iter(WEIGHTS.values()))
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from likeness.errors import DataError
 from likeness.jobs import calibrate as job
 from likeness.jobs import calibrate_fit as fit
 from likeness.jobs import calibrate_tables as tables
+from likeness.jobs.cross_fitting import cross_fitted
 from likeness.jobs.judge import Calibration, shipped_calibration
 from likeness.jobs.measuring import Scored
 
@@ -117,7 +118,7 @@ def test_nobody_is_told_by_a_fit_that_saw_them() -> None:
         assert not set(groups[rows]) & set(groups[test])
         return np.ones(len(test))
 
-    assert fit.cross_fitted(groups, check).tolist() == [1.0] * 40
+    assert cross_fitted(groups, check).tolist() == [1.0] * 40
 
 
 def test_clips_are_chosen_evenly_per_person() -> None:
