@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from likeness.data.audit import crop_features, leakage_audit
+from likeness.detectors._cnn_generated_drawn_training import SMALL, SYNTHESISERS
 from likeness.detectors._cnn_generated_fingerprint import Fingerprints, spectrum_of
 from likeness.detectors._cnn_generated_levelling import soften
 from likeness.detectors._cnn_generated_material_training import (
@@ -25,6 +26,8 @@ from likeness.networks.cnn_generated import UPSAMPLINGS
 from likeness.scoring.calibration import PlattCalibration
 from likeness.scoring.metrics import auc, cllr, min_cllr
 from likeness.types import DoubleArray, FloatArray, ImageArray
+
+_LEAST = 5
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,41 @@ def twin_figures(
     found = {"redrawn_db": quality_db(gathered.held_out)}
     for kind in UPSAMPLINGS:
         twins = [t for t in gathered.held_out if t.kind == kind]
-        found[f"auc_{kind}"] = twin_auc(twins, networks[-1], config)
-        if kind in LEFT_OUT[: len(networks) - 1]:
-            unaware = networks[LEFT_OUT.index(kind)]
-            found[f"auc_{kind}_left_out"] = twin_auc(twins, unaware, config)
+        found |= _two_aucs(kind, twins, networks, config)
+    return found
+
+
+def drawn_figures(
+    gathered: Gathered, networks: Sequence[torch.nn.Module], config: TrainingConfig
+) -> dict[str, float]:
+    """AUC of faces of our own generators (other seeds) against photographs, both as they are and made alike."""
+    figures: dict[str, float] = {}
+    for kind in dict.fromkeys(t.kind for t in gathered.found):
+        pairs = [t for t in gathered.found if t.kind == kind]
+        figures |= _two_aucs(kind, pairs, networks, config)
+        same = [t.alike() for t in pairs]
+        figures |= _two_aucs(f"{kind}_alike", same, networks, config, kind)
+    return figures
+
+
+def unaware(kind: str, networks: Sequence[torch.nn.Module]) -> torch.nn.Module | None:
+    """The network of the fold that never saw a kind; the last of `networks` is all of them together."""
+    folds = [k for k, kinds in enumerate(LEFT_OUT[: len(networks) - 1]) if kind in kinds]
+    return networks[folds[0]] if folds else None
+
+
+def _two_aucs(
+    name: str,
+    pairs: Sequence[Twin],
+    networks: Sequence[torch.nn.Module],
+    config: TrainingConfig,
+    kind: str = "",
+) -> dict[str, float]:
+    """Of all networks together, and of the one that never saw the kind."""
+    found = {f"auc_{name}": twin_auc(pairs, networks[-1], config)}
+    other = unaware(kind or name, networks)
+    if other is not None:
+        found[f"auc_{name}_left_out"] = twin_auc(pairs, other, config)
     return found
 
 
@@ -100,14 +134,24 @@ def audit_figures(gathered: Gathered, config: TrainingConfig) -> dict[str, float
             image = picture.image if found_so else at_level(picture, n)
             rows.append(crop_features(compressed(image, config, n)))
         found[f"audit_{name}"] = leakage_audit(np.stack(rows), labels, groups).auc
-    if gathered.twins:
-        pairs = [(i, n) for n, t in enumerate(gathered.twins) for i in (t.real, t.fake)]
-        rows = [crop_features(compressed(image, config, n)) for image, n in pairs]
-        people = [gathered.twins[n].group for _, n in pairs]
-        found["audit_twins"] = leakage_audit(
-            np.stack(rows), [0, 1] * len(gathered.twins), people
-        ).auc
+    own = dict.fromkeys(UPSAMPLINGS, "twins") | {SMALL + k: "small" for k in UPSAMPLINGS}
+    for name in dict.fromkeys(own.get(t.kind, t.kind) for t in gathered.twins):
+        pairs = [t for t in gathered.twins if own.get(t.kind, t.kind) == name]
+        found[f"audit_{name}"] = audit_of(pairs, config)
+    for name in dict.fromkeys(t.kind for t in gathered.found):
+        pairs = [t for t in gathered.found if t.kind == name]
+        found[f"audit_{name}_found"] = audit_of(pairs, config)
     return found
+
+
+def audit_of(pairs: Sequence[Twin], config: TrainingConfig) -> float:
+    """What nuisance features alone tell of pairs; NaN for fewer than five."""
+    if len(pairs) < _LEAST:
+        return float("nan")
+    shown = [(image, n) for n, pair in enumerate(pairs) for image in (pair.real, pair.fake)]
+    rows = [crop_features(compressed(image, config, n)) for image, n in shown]
+    people = [pairs[n].group for _, n in shown]
+    return leakage_audit(np.stack(rows), [0, 1] * len(pairs), people).auc
 
 
 def naming_figures(rows: FloatArray, kinds: list[str], folds: list[int]) -> dict[str, float]:
@@ -134,7 +178,10 @@ def spectra(gathered: Gathered, config: TrainingConfig) -> tuple[FloatArray, lis
         shown.append((picture.image, config.fake if picture.label else "", fold))
     for n, (twin, fold) in enumerate(zip(gathered.twins, gathered.twin_folds, strict=True)):
         own = fold if fold >= 0 else n % FOLDS
-        shown += [(twin.real, "", own), (twin.fake, f"redrawn {twin.kind}", own)]
+        if twin.kind in UPSAMPLINGS:
+            shown += [(twin.real, "", own), (twin.fake, f"redrawn {twin.kind}", own)]
+        elif twin.kind in SYNTHESISERS:
+            shown += [(twin.real, "", own), (twin.fake, twin.kind, own)]
     rows, kinds, folds = [], [], []
     for n, (image, kind, fold) in enumerate(shown):
         again = compressed(image, config, n // 2)

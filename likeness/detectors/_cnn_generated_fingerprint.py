@@ -2,8 +2,8 @@
 
 After Marra et al., "Do GANs leave artificial fingerprints?" (MIPR 2019). They average residuals pixel by pixel; here the
 log power per frequency is averaged, which survives cropping, and is set against that of photographs. A picture gets a name
-only where it is more alike to one fingerprint than 99 of 100 pictures that are not of that generator; otherwise the
-generator is unknown.
+only where it is more alike to one fingerprint than almost all pictures that are not of that generator, so that two in a
+hundred get a name that is not theirs; otherwise the generator is unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from likeness.detectors._cnn_generated_patches import PATCH_PX
 from likeness.errors import DataError, WeightsError
 from likeness.types import FloatArray, ImageArray
 
-QUANTILE = 0.99
+MISNAMED = 0.02
+"""Share of the pictures that are of none of the generators and get a name all the same, over all names together."""
 _FLOOR = 1e-3
 _LOWEST = 8  # cycles per patch: below lies the scene
 SIZE = PATCH_PX * (PATCH_PX // 2 + 1)
@@ -86,7 +87,10 @@ class Fingerprints:
             part = cls._around(spectra[fold != k], kind[fold != k], names)
             found[fold == k] = part.likeness(spectra[fold == k])
         limits = np.array(
-            [np.quantile(found[kind != name, g], QUANTILE) for g, name in enumerate(names)]
+            [
+                np.quantile(found[kind != n, g], 1 - MISNAMED / len(names))
+                for g, n in enumerate(names)
+            ]
         )
         whole = cls._around(spectra, kind, names)
         return cls(names, whole.mean, whole.scale, whole.prints, limits)

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 
 from likeness.data.blends import sharpness
+from likeness.media import jpeg_round_trip
 from likeness.types import DoubleArray, ImageArray
 
 _WIDEST_PX = 3.0  # sigma of the strongest softening
 _QUANTILES = np.linspace(0.0, 1.0, 41)
+_STORED = 75  # JPEG quality of both members of a pair, as the data's pictures are stored
 _SPARE = (0.1, 0.3)  # nepers of sharpness below the weaker set, so that both are softened
 
 
@@ -47,6 +49,23 @@ def levelled(pictures: Sequence[ImageArray], labels: Sequence[int]) -> list[Leve
     ]
 
 
+def alike(real: ImageArray, fake: ImageArray) -> tuple[ImageArray, ImageArray]:
+    """Two pictures of one size made alike in light, contrast, colour and sharpness, and stored alike.
+
+    Sharpness is brought down to that of the softer one; a last compression gives both the same grid of blocks, so that having lost
+    the grid of a file is no sign of having been drawn.
+    """
+    pair = [real, fake]
+    light = np.mean([image.mean((0, 1)) for image in pair], axis=0)
+    pair = [_rounded(image + (light - image.mean((0, 1)))) for image in pair]
+    for measure, change in ((contrast, flatten), (colour, pale)):
+        values = [measure(image) + 1e-3 for image in pair]
+        pair = [change(im, min(values) / own) for im, own in zip(pair, values, strict=True)]
+    goal = min(sharpness(_stored(image)) for image in pair)
+    first, second = (_stored(soften(im, softening(im, goal, _stored))) for im in pair)
+    return first, second
+
+
 def contrast(image: ImageArray) -> float:
     """Standard deviation of the grey picture, in levels."""
     return float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).std())
@@ -73,14 +92,18 @@ def pale(image: ImageArray, gain: float) -> ImageArray:
     return _rounded(grey + gain * (image - grey))
 
 
-def softening(picture: ImageArray, wanted: float) -> float:
-    """Sigma in px of the blur that brings the sharpness down to `wanted`; 0 where it is no higher."""
-    if sharpness(picture) <= wanted:
+def softening(
+    picture: ImageArray,
+    wanted: float,
+    stored: Callable[[ImageArray], ImageArray] = np.ascontiguousarray,
+) -> float:
+    """Sigma in px of the blur that brings the sharpness, as stored, down to `wanted`; 0 where it is no higher."""
+    if sharpness(stored(picture)) <= wanted:
         return 0.0
     low, high = 0.0, _WIDEST_PX
     for _ in range(9):
         middle = (low + high) / 2
-        if sharpness(soften(picture, middle)) > wanted:
+        if sharpness(stored(soften(picture, middle))) > wanted:
             low = middle
         else:
             high = middle
@@ -110,6 +133,10 @@ def _common(values: DoubleArray, labels: Sequence[int]) -> DoubleArray:
     lower = np.minimum(*(np.quantile(own, _QUANTILES) for own in classes))
     ranks = [(classes[k] < value).mean() for value, k in zip(values, label, strict=True)]
     return np.asarray(np.interp(ranks, _QUANTILES, lower))
+
+
+def _stored(image: ImageArray) -> ImageArray:
+    return jpeg_round_trip(np.ascontiguousarray(image), _STORED)
 
 
 def _sigma(image: ImageArray, level: float) -> float:

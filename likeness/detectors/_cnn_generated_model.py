@@ -15,7 +15,7 @@ from likeness.detectors._cnn_generated_patches import PATCH_PX
 from likeness.errors import WeightsError
 from likeness.scoring.calibration import Calibration, calibration_from_dict
 from likeness.scoring.domain import DomainGate
-from likeness.types import FloatArray, ImageArray, check_array
+from likeness.types import DoubleArray, FloatArray, ImageArray, check_array
 
 ARRAYS, CALIBRATION = "fingerprints.safetensors", "calibration.json"
 VERSION = "residual-96-1"
@@ -27,7 +27,7 @@ class Model:
 
     Attributes:
         session: the network in onnxruntime.
-        gate: which residuals count as inside the calibration's domain.
+        gates: which residuals count as inside the calibration's domain: inside one of them is inside.
         prints: of the generators that are known.
         calibration: of the score.
         side_px: shortest and longest side of the region inside the calibration's domain.
@@ -35,7 +35,7 @@ class Model:
     """
 
     session: Any
-    gate: DomainGate
+    gates: tuple[DomainGate, ...]
     prints: Fingerprints
     calibration: Calibration
     side_px: tuple[float, float]
@@ -59,18 +59,23 @@ class Model:
             )
         try:
             low, high = (float(v) for v in stored["side_px"])
+            gates = [str(g) for g in json.loads(metadata.get("gates", '["gate."]'))]
             names = [str(n) for n in json.loads(metadata["names"])]
             calibration = calibration_from_dict(stored["calibration"])
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"{CALIBRATION}: damaged or incomplete ({error})") from error
         return cls(
             session,
-            DomainGate.from_arrays(arrays, "gate."),
+            tuple(DomainGate.from_arrays(arrays, prefix) for prefix in gates),
             Fingerprints.from_arrays(arrays, "prints.", names),
             calibration,
             (low, high),
             metadata.get("tag", path.stem),
         )
+
+    def inside(self, residual: DoubleArray) -> bool:
+        """Whether (4,) `qualities` of a picture lie in the calibration's domain."""
+        return any(bool(gate.inside(residual[None])[0]) for gate in self.gates)
 
     def logits(self, patches: ImageArray) -> FloatArray:
         """(K, 96, 96, 3) uint8 RGB, un-resized -> (K,) float32 logits of "generated"."""

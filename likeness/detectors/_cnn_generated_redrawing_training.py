@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from likeness.data.blends import sharpness
-from likeness.detectors._cnn_generated_levelling import soften, softening
+from likeness.detectors._cnn_generated_levelling import alike
 from likeness.networks.cnn_generated import PATCH_PX, UPSAMPLINGS, Redrawer
 from likeness.training import FitConfig, fit
 from likeness.training.schedules import rise_and_fall
@@ -25,12 +24,12 @@ from likeness.types import ImageArray, Progress
 
 @dataclass(frozen=True)
 class Twin:
-    """A photograph and what was drawn of it.
+    """A photograph, and what was drawn of it or in its place.
 
     Attributes:
-        real: (H, W, 3) uint8 RGB, softened to the sharpness of the other.
-        fake: the same, drawn again.
-        kind: way of upsampling.
+        real: (H, W, 3) uint8 RGB.
+        fake: of the same size.
+        kind: way of upsampling, or the generator.
         group: identity.
     """
 
@@ -38,6 +37,12 @@ class Twin:
     fake: ImageArray
     kind: str
     group: str
+
+    def alike(self) -> Twin:
+        """Both stored alike and brought to the same light, contrast, colour and sharpness."""
+        return replace(
+            self, **dict(zip(("real", "fake"), alike(self.real, self.fake), strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -116,14 +121,15 @@ def twins_of(
         height, width = (side // 2 * 2 for side in picture.shape[:2])
         picture = np.ascontiguousarray(picture[:height, :width])
         for kind in kinds(number):
-            with torch.inference_mode():
-                drawn = network(_tensor(picture[None]), kind)[0].permute(1, 2, 0).numpy()
-            fake = np.clip(np.rint(drawn * 255), 0, 255).astype(np.uint8)
-            goal = sharpness(fake)
-            real = soften(picture, softening(picture, goal))
-            fake = soften(fake, softening(fake, sharpness(real)))
-            found.append(Twin(real, fake, kind, group))
+            found.append(Twin(picture, redrawn(network, picture, kind), kind, group).alike())
     return found
+
+
+def redrawn(network: Redrawer, picture: ImageArray, kind: str) -> ImageArray:
+    """A picture, sides even, drawn again in one way of upsampling."""
+    with torch.inference_mode():
+        drawn = network(_tensor(picture[None]), kind)[0].permute(1, 2, 0).numpy()
+    return np.clip(np.rint(drawn * 255), 0, 255).astype(np.uint8)
 
 
 def quality_db(twins: Sequence[Twin]) -> float:
