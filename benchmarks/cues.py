@@ -80,6 +80,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--model", action="append", default=[], help="NAME=RUN:GROUP, repeat")
     parser.add_argument("--limit", type=int, default=1000, help="clips of one person")
     parser.add_argument("--stills", type=int, default=200, help="stills of one source")
+    parser.add_argument("--swaps-only", action="store_true", help="of --role test: no test files")
     parser.add_argument("--detector", action="append", default=[], help="only these; repeat")
     parser.add_argument("--calibration", type=Path, help="instead of the shipped one")
     parser.add_argument("--cases", type=Path, default=Path("runs/cues_cases.jsonl"))
@@ -102,6 +103,8 @@ def tasks_of(arguments: argparse.Namespace, items: Sequence[Item], plan: ClipPla
     """
     folder, role = arguments.data, arguments.role
     clips = fusion_clips(items, arguments.limit, role)
+    if arguments.swaps_only:
+        clips = []
     tasks = [Task(folder, i, tuple(items), plan) for i in clips]
     if role == "test":
         only = replace(plan, makers={}, landmark_swap=False)
@@ -114,6 +117,8 @@ def tasks_of(arguments: argparse.Namespace, items: Sequence[Item], plan: ClipPla
         ]
         tasks += [Task(folder, i, (), only, what="clips of calibration people") for i in targets]
     faces = [i for i in items if i.kind == "face" and i.role == role and i.label == 0]
+    if arguments.swaps_only:
+        faces = []
     for source in sorted({i.source for i in faces}):
         own = [i for i in faces if i.source == source]
         places = np.unique(np.linspace(0, len(own) - 1, arguments.stills).astype(int))

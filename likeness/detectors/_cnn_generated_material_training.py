@@ -107,9 +107,8 @@ class TrainingConfig:
     def digest(self, part: str) -> str:
         """What identifies the run of one part: all settings that change what it learns."""
         drawing = ("twins", "n_twins", "redraw_steps", "seed")
-        learning = ("real", "fake", "batch", "learning_rate", "twin_share", "quality")
         learning = (
-            *learning,
+            *("real", "fake", "batch", "learning_rate", "twin_share", "quality"),
             "n_drawn",
             "n_small",
             "n_spectral",

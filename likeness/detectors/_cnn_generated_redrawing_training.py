@@ -40,9 +40,8 @@ class Twin:
 
     def alike(self) -> Twin:
         """Both stored alike and brought to the same light, contrast, colour and sharpness."""
-        return replace(
-            self, **dict(zip(("real", "fake"), alike(self.real, self.fake), strict=True))
-        )
+        real, fake = alike(self.real, self.fake)
+        return replace(self, real=real, fake=fake)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Learner(nn.Module):
         """
         period = number // PERIOD
         return np.asarray(
-            self.tables[(period - 1) % 2].numpy().copy() if period > 1 else np.ones(BINS)
+            self.tables[(period - 1) % 2].cpu().numpy().copy() if period > 1 else np.ones(BINS)
         )
 
     @torch.no_grad()
@@ -190,11 +190,13 @@ def as_computed(views: torch.Tensor) -> torch.Tensor:
 def logits_of(network: Network, seen: Seen, rows: IndexArray) -> tuple[FloatArray, FloatArray]:
     """(P,) logits of the real faces and (P,) of the fakes."""
     network.eval()
+    device = next(network.parameters()).device
     logits = []
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.bfloat16):
         for part in np.array_split(rows, math.ceil(len(rows) / 32)):
             batch = batch_of(seen, part, np.zeros(len(part), bool), np.zeros(len(seen), np.int64))
-            logits.append(network.read(batch.views)[1].float().numpy().reshape(2, -1))
+            logit = network.read(batch.views.to(device))[1]
+            logits.append(logit.float().cpu().numpy().reshape(2, -1))
     both = np.concatenate(logits, axis=1)
     return both[0], both[1]
 

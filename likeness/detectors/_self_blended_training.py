@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,17 @@ from likeness.data.known_faces import KnownFace, known_faces
 from likeness.data.manifest import read_items, select_items
 from likeness.detectors import _self_blended_network_training as network
 from likeness.detectors._cue import spread
+from likeness.detectors._self_blended_figures_training import curve_of, figures_of, rounded
 from likeness.detectors._self_blended_reconstruction_training import (
     Reconstruction,
     Redrawing,
     redrawn,
     trained,
+)
+from likeness.detectors._self_blended_tensor_training import (
+    TensorMaterial,
+    material_of,
+    tensor_batches_of,
 )
 from likeness.detectors._self_blended_twins import KINDS, Draws
 from likeness.detectors._self_blended_views_training import Seen, Source, seen_of
@@ -30,10 +35,8 @@ from likeness.errors import ConfigError
 from likeness.networks.convolutions import Shipped
 from likeness.networks.self_blended import SelfBlendedNet
 from likeness.registry import config_from
-from likeness.scoring.metrics import auc
 from likeness.training import FitConfig, fit
 from likeness.training.exporting import export
-from likeness.training.loop import Moment
 from likeness.training.schedules import rise_and_fall
 from likeness.types import FloatArray, ImageArray, Progress
 
@@ -50,6 +53,9 @@ class TrainingConfig:
         degraded_share: share of pairs that are degraded (both members alike).
         kinds: which pseudo-fakes it learns from; empty = all.
         redraw_steps: of the autoencoder that draws faces again.
+        engine: `cpu` makes pairs beforehand and keeps them; `tensor` makes new ones for every batch on `device`, without faces drawn again and
+            without video; slower than the other on a CPU.
+        device: torch device of the network and of the engine `tensor`.
         select_faces: at most this many faces of role `select` draw the curve.
         seed: fixes every draw, the initialisation and the batches.
         steps: optimiser steps.
@@ -76,6 +82,8 @@ class TrainingConfig:
     degraded_share: float = 0.5
     kinds: tuple[str, ...] = ()
     redraw_steps: int = 1200
+    engine: str = "cpu"
+    device: str = "cpu"
     select_faces: int = 400
     seed: int = 11
     steps: int = 3600
@@ -100,6 +108,10 @@ class TrainingConfig:
         unknown = set(self.kinds) - set(KINDS)
         if unknown:
             raise ConfigError(f"kinds: unknown {', '.join(sorted(unknown))}; known: {KINDS}")
+        if self.engine not in ("cpu", "tensor") or (self.engine, self.device) == ("cpu", "cuda"):
+            raise ConfigError(
+                f"engine: expected cpu, or tensor on any device; got {self.engine!r} on {self.device!r}"
+            )
         if FROZEN_SEED in (self.seed, self.seed + 1):
             raise ConfigError(f"seed: {FROZEN_SEED} is kept for the frozen test set")
 
@@ -129,6 +141,7 @@ class Prepared:
         check: pairs of role `select`, for the curve.
         sample: (N, 2, 160, 160, 3) uint8 crops, for comparing the graph with the network.
         people: hash of the files that it learns from.
+        material: faces of role `train` on the device, for the engine `tensor`; `seen` is then what is checked on.
     """
 
     config: TrainingConfig
@@ -136,6 +149,7 @@ class Prepared:
     check: Seen
     sample: ImageArray
     people: str
+    material: TensorMaterial | None = None
 
 
 def train(
@@ -143,7 +157,7 @@ def train(
 ) -> dict[str, float]:
     """Train on role `train`, draw the curve on role `select`, write network and graph; returns the figures."""
     config = config_from(TrainingConfig, recipe.get("training", {}), "recipe [training]")
-    net = SelfBlendedNet(config.seed).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    net = SelfBlendedNet(config.seed).to(config.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     lesson = Lesson(network.Learner(net, config.drop_share), network.loss, "maps")
     return taught(lesson, prepared(config, data, progress), out, progress)
 
@@ -155,9 +169,13 @@ def prepared(config: TrainingConfig, data: Path, progress: Progress | None = Non
     draws = Draws(config.seed, config.twins_per_face, config.degraded_share, config.kinds)
     source = _source(data, faces, config, progress)
     check = seen_of(data, some, Draws(config.seed + 1, 1, 0.5), source, progress)
-    seen = seen_of(data, faces, draws, source, progress)
     people = hashlib.sha256("".join(f.item.sha256 for f in faces).encode()).hexdigest()
-    return Prepared(config, seen, check, _sample(data, some[:4]), people)
+    sample = _sample(data, some[:4])
+    if config.engine == "tensor":
+        material = material_of(data, faces, config.seed, config.device)
+        material = replace(material, degraded_share=config.degraded_share)
+        return Prepared(config, check, check, sample, people, material)
+    return Prepared(config, seen_of(data, faces, draws, source, progress), check, sample, people)
 
 
 def _source(
@@ -184,14 +202,17 @@ def taught(
     resolved = json.dumps(asdict(config), sort_keys=True)
     run = hashlib.sha256((resolved + on.people).encode()).hexdigest()[:16]
     plan = network.Curriculum(config.steps, config.pairs, config.obvious, config.by_loss)
-    watch = _curve(Path(config.run) / CURVE, on.check, config.curve_every_steps)
-    batches = network.batches_of(on.seen, learner, plan)
+    watch = curve_of(Path(config.run) / CURVE, on.check, config.curve_every_steps)
+    if on.material is None:
+        batches = network.batches_of(on.seen, learner, plan)
+    else:
+        batches = tensor_batches_of(on.material, learner, plan)
     result = fit(learner, lesson.loss, batches, _settings(config, run), progress, watch)
     best = learner if result.average is None else result.average
     assert isinstance(best, network.Learner)
     figures = {"minutes": result.trained_s / 60, "pairs": float(len(on.seen))}
     figures |= figures_of(best.network, on.check)
-    facts = {"run": run, "config": resolved, "figures": json.dumps(_rounded(figures))}
+    facts = {"run": run, "config": resolved, "figures": json.dumps(rounded(figures))}
     looked_at: dict[str, Any] = {"images": on.sample, "phase": _phase(on.sample)}
     error = export(out, Shipped(best.network), looked_at, (lesson.maps, "logit"), facts)
     return {**figures, "onnx_difference": error}
@@ -214,43 +235,6 @@ def _settings(config: TrainingConfig, run: str) -> FitConfig:
         flat_from=round(config.steps * (1.0 - config.flat_share)),
         prefetch=2,
     )
-
-
-def figures_of(net: network.Network, check: Seen) -> dict[str, float]:
-    """AUC on pairs of held-out people: of all, of degraded and of clean ones, of each kind, and fake above its own real."""
-    real, fake = network.logits_of(net, check, np.arange(len(check)))
-
-    def of(rows: Any) -> float:
-        if not np.any(rows):
-            return math.nan
-        values = np.concatenate([real[rows], fake[rows]]).astype(np.float64)
-        return auc(values, np.repeat([0, 1], int(np.sum(rows))))
-
-    every = np.ones(len(check), bool)
-    figures = {"auc_select": of(every), "auc_clean": of(~check.degraded)}
-    figures |= {"auc_degraded": of(check.degraded), "ranked_select": float(np.mean(fake > real))}
-    figures |= {f"auc_{kind}": of(check.kinds == k) for k, kind in enumerate(KINDS)}
-    return {**figures, "mean_real": float(real.mean()), "mean_fake": float(fake.mean())}
-
-
-def _curve(path: Path, check: Seen, every: int) -> Callable[[Moment], None]:
-    """Appends a line to the curve every so many steps."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def watch(moment: Moment) -> None:
-        if moment.step % every:
-            return
-        assert isinstance(moment.model, network.Learner)
-        line = {"step": moment.step, "seconds": moment.seconds, "loss": moment.loss}
-        figures = _rounded(line | figures_of(moment.model.network, check))
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(figures) + "\n")
-
-    return watch
-
-
-def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {k: round(v, 4) if math.isfinite(v) else None for k, v in figures.items()}
 
 
 def _faces(

@@ -15,7 +15,8 @@ from likeness.data.eigenfaces import Eigenfaces
 from likeness.data.frozen_fakes import SEED as FROZEN_SEED
 from likeness.detectors import _self_blended_network_training as training
 from likeness.detectors._self_blended_crop import SIZE_PX, crops_of
-from likeness.detectors._self_blended_training import TrainingConfig, figures_of
+from likeness.detectors._self_blended_figures_training import figures_of
+from likeness.detectors._self_blended_training import TrainingConfig
 from likeness.detectors._self_blended_twins import KINDS, Draws, cells, pair_crops
 from likeness.detectors._self_blended_views_training import STEP, Seen, mirrored, views_of
 from likeness.errors import ConfigError, DataError
@@ -200,6 +201,12 @@ def test_the_seed_of_the_frozen_set_is_refused() -> None:
         TrainingConfig(seed=FROZEN_SEED)
     with pytest.raises(ConfigError, match="unknown"):
         TrainingConfig(kinds=("paper_masks",))
+
+
+@pytest.mark.parametrize(("engine", "device"), [("gpu", "cpu"), ("cpu", "cuda")])
+def test_packs_are_made_and_learned_from_on_the_processor(engine: str, device: str) -> None:
+    with pytest.raises(ConfigError, match="engine"):
+        TrainingConfig(engine=engine, device=device)
 
 
 def test_twins_depend_on_the_face_alone(data_dir: Path, tmp_path: Path) -> None:
